@@ -1,0 +1,67 @@
+"""Fixtures for tests in a real browser: one JupyterLab and one Chromium for the whole run."""
+
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from course import lab
+from tests.browser import CHROMIUM_FLAGS, LabServer, Watch, find_chromium, new_page
+
+IGNORE = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    chromium = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """JupyterLab as `course lab` starts it, on a copy of the notebooks and in an empty home."""
+    root = tmp_path_factory.mktemp("served")
+    for folder in ("lectures", "solutions", "exercises", "course"):
+        shutil.copytree(lab.REPO / folder, root / folder, ignore=IGNORE)
+    token, port = secrets.token_hex(8), free_port()
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, tmp_path_factory.mktemp("home"))
+        server = lab.start(port, token, root, extra=("--LabApp.expose_app_in_browser=True",))
+    assert lab.answers(server, port), "JupyterLab did not start"
+    yield LabServer(f"http://{lab.HOST}:{port}", token, root)
+    server.terminate()
+    server.wait()
+
+
+def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Hide the user's own Jupyter: settings, kernels, workspaces."""
+    patch.setenv("HOME", str(home))
+    for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR", "CONFIG_PATH", "PATH"):
+        patch.delenv(f"JUPYTER_{name}", raising=False)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((lab.HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def page(browser: Browser, lab_server: LabServer) -> Iterator[Page]:
+    """A fresh page. Afterwards: nothing was asked of the outside, and nothing raised."""
+    page = new_page(browser, lab_server)
+    watch = Watch(page)
+    yield page
+    page.context.close()
+    lab_server.end_sessions()
+    assert not watch.outside, f"requests left this machine: {watch.outside}"
+    assert not watch.raised, f"the page raised: {watch.raised}"
