@@ -1,0 +1,36 @@
+# `make` says what there is. Each target installs first, where that has not been done.
+INSTALLED := .venv/.installed
+
+help:
+	@echo 'make lab           open the lectures in JupyterLab   (PORT=9000, PYTHON=python3.12, TORCH=cpu)'
+	@echo 'make test          all tests but the slow ones, and the linters'
+	@echo 'make test-slow     the slow ones'
+	@echo 'make lint          ruff and mypy'
+	@echo 'make bench-widgets from the mouse to the picture, beside interact and matplotlib'
+	@echo 'make bench-start   from make lab to the first painted widget'
+
+lab: $(INSTALLED)
+	@.venv/bin/course lab $(if $(PORT),--port $(PORT))
+
+test: lint
+	.venv/bin/pytest -m 'not slow'
+
+test-slow: $(INSTALLED)
+	.venv/bin/pytest -m slow
+
+lint: $(INSTALLED)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench-widgets: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_widgets
+
+bench-start: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_start
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@bash course/install.sh
+	@touch $@
+
+.PHONY: help lab test test-slow lint bench-widgets bench-start
