@@ -73,8 +73,8 @@ class BallThrow:
         return self.x0 + self.v * self.t * _angle(self, theta).cos()
 
     def position(
-        self, theta: Float[Tensor, "*batch 1"], time: Float[Tensor, "*batch"]
-    ) -> Float[Tensor, "*batch 2"]:
+        self, theta: Float[Tensor, "*#batch 1"], time: Float[Tensor, "*#batch"]
+    ) -> Float[Tensor, "*#batch 2"]:
         """Where the ball is, (x, y) in m, `time` seconds after the throw; the two broadcast."""
         angle = _angle(self, theta)
         x = self.x0 + self.v * angle.cos() * time
@@ -178,8 +178,8 @@ class BallWall:
         return self.x_w * tan - self._k * (1 + tan**2) - self.h
 
     def position(
-        self, theta: Float[Tensor, "*batch 1"], time: Float[Tensor, "*batch"]
-    ) -> Float[Tensor, "*batch 2"]:
+        self, theta: Float[Tensor, "*#batch 1"], time: Float[Tensor, "*#batch"]
+    ) -> Float[Tensor, "*#batch 2"]:
         """Where the ball is, (x, y) in m, `time` seconds after the throw; the two broadcast."""
         arrival = self.x_w / (self.v * _angle(self, theta).cos())
         stopped = torch.where(self.contact(theta), torch.minimum(time, arrival), time)

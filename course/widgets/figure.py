@@ -1,0 +1,249 @@
+"""An interactive figure: Python computes, one JavaScript renderer draws.
+
+A figure is a question, panels, controls and a function
+
+    draw(now) -> Picture
+
+which is called with the values of the controls (`now.theta`, ...) whenever a hand moves one, and
+returns what each panel shows. The browser holds no mathematics; it draws the newest picture that
+Python has finished and never queues more than one question.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anywidget
+import numpy as np
+import torch
+import traitlets
+from torch import Tensor
+
+from course.widgets.marks import Mark
+
+GHOSTS = 8
+
+_JS = Path(__file__).parent / "js"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Range of an axis and its ticks: a number of them, or where they are."""
+
+    low: float
+    high: float
+    ticks: int | Sequence[float] = 4
+    format: str = "~g"  # of d3-format
+    unit: str = ""
+    minor: int = 0
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture in a figure. A scene is drawn to scale: a metre is as long up as along.
+
+    `height` in pixels; a panel without one fills what the tallest column leaves. `margin` and
+    `right` are the pixels kept free for the labels of the y axis and at the ends of curves.
+    """
+
+    name: str
+    title: str
+    unit: str
+    x: Axis
+    y: Axis
+    scene: bool = False
+    height: float | None = None
+    margin: float = 40
+    right: float = 0
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number between `low` and `high`: a labelled native range input.
+
+    `under` names the panel whose x axis it lies under, as wide as the axis.
+    """
+
+    name: str
+    label: str  # in words, with the unit: what a screen reader says
+    symbol: str
+    low: float
+    high: float
+    start: float
+    step: float = 0.01
+    unit: str = ""
+    format: str = ".2f"
+    under: str = ""
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Toggle:
+    """A button that shows or hides something; its text says what a press does."""
+
+    name: str
+    show: str
+    hide: str
+    start: bool = False
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time that marks with `t` move by, from 0 to `end`, in `seconds` on the wall clock.
+
+    It has a play button and a scrubber, under the panel `under` if that is named, and shows whole
+    steps; `stepper` adds a Step button. With `replay` it has none of these and runs once after
+    each release of a handle; the whole path shows otherwise.
+    """
+
+    end: float
+    seconds: float
+    step: float = 1.0
+    label: str = "time"
+    under: str = ""
+    stepper: bool = False
+    replay: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What `draw` returns: marks for each panel, and the same in words and numbers.
+
+    An item of the readout is a line of text, or a list with one line for each step of the clock.
+    """
+
+    panels: dict[str, list[Mark]]
+    readout: Sequence[str | list[str]]
+    alt: str
+    aside: str | list[str] = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """Panels one above the other, in a column as wide as its share."""
+
+    panels: Sequence[Panel]
+    share: float = 1.0
+
+
+@dataclass
+class _Memory:
+    """Values of the controls, and those at which a hand let go."""
+
+    values: dict[str, Any]
+    tries: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Figure(anywidget.AnyWidget):
+    """A live figure; the last line of a cell shows it.
+
+    Errors of `draw`, a student's function among them, appear under the picture, which stays.
+    """
+
+    _esm = "\n".join(
+        (_JS / name).read_text() for name in ("d3.js", "text.js", "marks.js", "figure.js")
+    )
+    _css = (_JS / "figure.css").read_text()
+    spec = traitlets.Dict().tag(sync=True)
+    asked = traitlets.Dict().tag(sync=True, echo_update=False)
+    picture = traitlets.Bytes().tag(sync=True)
+
+    def __init__(
+        self,
+        question: str,
+        rules: str,
+        columns: Sequence[Column],
+        controls: Sequence[Slider | Toggle],
+        draw: Callable[[SimpleNamespace], Picture],
+        clock: Clock | None = None,
+    ) -> None:
+        start = {control.name: control.start for control in controls}
+        self._draw = draw
+        self._start = start
+        self._memory = _Memory(dict(start), [dict(start)])
+        self._one_at_a_time = threading.Lock()
+        spec = {
+            "question": question,
+            "rules": rules,
+            "columns": [_column_spec(column, controls, clock) for column in columns],
+            "controls": [asdict(c) | {"kind": type(c).__name__.lower()} for c in controls],
+            "start": start,
+            "clock": clock and asdict(clock),
+        }  # fmt: skip
+        super().__init__(spec=spec, picture=_pack(self._header(0)))
+
+    def answer(self, values: dict[str, Any], released: bool = False) -> Picture:
+        """The picture at these values of the controls, as a hand that sets them would see it."""
+        self._remember(values, released)
+        return self._picture()
+
+    @traitlets.observe("asked")
+    def _on_asked(self, change: Any) -> None:
+        with self._one_at_a_time:  # widget messages may arrive in a thread of their own
+            asked = change["new"]
+            self._remember(asked["values"], asked["released"])
+            self.picture = _pack(self._header(asked["seq"]))
+
+    def _remember(self, values: dict[str, Any], released: bool) -> None:
+        values = dict(values)
+        if values.pop("reset", False):
+            self._memory.tries.clear()
+        self._memory.values.update(values)
+        tries = self._memory.tries
+        if released and self._memory.values not in tries[-1:]:
+            tries.append(dict(self._memory.values))
+
+    def _picture(self) -> Picture:
+        values, tries = self._memory.values, self._memory.tries
+        earlier = [SimpleNamespace(**v) for v in tries if v != values][-GHOSTS:]
+        return self._draw(SimpleNamespace(**values, earlier=earlier, tries=len(tries)))
+
+    def _header(self, seq: int) -> dict[str, Any]:
+        header: dict[str, Any] = {"seq": seq, "values": self._memory.values}
+        try:
+            picture = self._picture()
+        except Exception as error:  # the student's function may raise anything; show it
+            return header | {"error": f"{type(error).__name__}: {error}"}
+        return header | {"panels": picture.panels, "readout": list(picture.readout),
+                         "alt": picture.alt, "aside": picture.aside}  # fmt: skip
+
+
+def _column_spec(
+    column: Column, controls: Sequence[Slider | Toggle], clock: Clock | None
+) -> dict[str, Any]:
+    used = {control.under for control in controls if isinstance(control, Slider)}
+    if clock:
+        used.add(clock.under)
+    panels = [asdict(p) | {"x": _axis_spec(p.x), "y": _axis_spec(p.y), "under": p.name in used}
+              for p in column.panels]  # fmt: skip
+    return {"share": column.share, "panels": panels}
+
+
+def _axis_spec(axis: Axis) -> dict[str, Any]:
+    return asdict(axis) | {"range": [axis.low, axis.high]}
+
+
+def _pack(header: dict[str, Any]) -> bytes:
+    """One message: the length of a JSON header, the header, and the arrays it refers to."""
+    arrays: list[bytes] = []
+    size = 0
+
+    def store(value: object) -> Any:
+        nonlocal size
+        if not isinstance(value, Tensor):
+            raise TypeError(f"a picture holds numbers, text and tensors, not {value!r}")
+        if value.ndim == 0:
+            return value.item()
+        data = np.ascontiguousarray(value.to(torch.float32).numpy()).tobytes()
+        arrays.append(data)
+        size += len(data)
+        return {"at": size - len(data), "shape": list(value.shape)}
+
+    text = json.dumps(header, default=store, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    return len(text).to_bytes(4, "little") + text + b"".join(arrays)

@@ -1,0 +1,174 @@
+"""What a picture is made of: each function returns one mark, a plain dict for the renderer.
+
+Coordinates are those of the panel. Where a mark takes `role`, it is a role of colour, the same in
+every figure: "objective" grey, "truth" blue, "sample" orange, "gradient" green (zero-order),
+"plain" pale blue (zero-order without baseline), "first" pink (first-order), "wrong" red,
+"ink" and "second" for text. Where it takes `t`, the times at which it passes its points, it moves
+with the figure's clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Mark = dict[str, Any]
+Values = Tensor | Sequence[float] | float
+
+
+def curve(
+    x: Values,
+    y: Values,
+    role: str = "objective",
+    *,
+    width: float = 2.5,
+    dash: Sequence[float] = (),
+    ghost: bool = False,
+    t: Values | None = None,
+) -> Mark:
+    """A line through (x, y), shape (m,) or, for several at once, (rows, m); nan breaks it.
+
+    With `t`, shape (m,), it is drawn as far as the clock stands. A ghost is pale: an earlier try.
+    """
+    x, y = _floats(x), _floats(y)
+    return {"mark": "curve", "x": x, "y": y, "role": role, "width": width, "dash": list(dash),
+            "ghost": ghost} | _times(t)  # fmt: skip
+
+
+def band(x: Values, low: Values, high: Values, role: str = "tint") -> Mark:
+    """The area between low and high over x, each (m,)."""
+    return {"mark": "band", "x": _floats(x), "low": _floats(low), "high": _floats(high),
+            "role": role}  # fmt: skip
+
+
+def points(
+    x: Values,
+    y: Values,
+    role: str = "sample",
+    *,
+    kind: Literal["current", "try", "sample", "ball", "square", "cross"] = "sample",
+    t: Values | None = None,
+) -> Mark:
+    """Dots at (x, y), shape (m,).
+
+    With `t` of shape (m,) each appears at its time; with x and y (k, m) and `t` (k,) they move.
+    """
+    x, y = _floats(x), _floats(y)
+    if t is None:
+        x, y = x.reshape(-1), y.reshape(-1)
+    return {"mark": "points", "x": x, "y": y, "role": role, "kind": kind} | _times(t)
+
+
+def arrow(
+    x: Values,
+    y: Values,
+    dx: Values,
+    dy: Values,
+    role: str,
+    *,
+    length: float = 0,
+    text: str | Sequence[str] = "",
+    t: Values | None = None,
+) -> Mark:
+    """A vector (dx, dy) from (x, y); a positive `length`, in pixels, keeps its direction only.
+
+    With `t`, shape (k,), each of the others is (k,), and one text for each time.
+    """
+    texts = [text] if isinstance(text, str) else list(text)
+    x, y, dx, dy = (_floats(v).reshape(-1) for v in (x, y, dx, dy))
+    return {"mark": "arrow", "x": x, "y": y, "dx": dx, "dy": dy, "role": role, "length": length,
+            "text": texts} | _times(t)  # fmt: skip
+
+
+def image(values: Tensor, x: tuple[float, float], y: tuple[float, float]) -> Mark:
+    """Values in [0, 1] of shape (rows, columns) as greys; row 0 is at y[0]. nan is clear."""
+    return {"mark": "image", "values": _floats(values), "x": list(x), "y": list(y)}
+
+
+def text(
+    x: float,
+    y: float,
+    text: str,
+    role: str = "second",
+    *,
+    align: Literal["left", "center", "right"] = "left",
+    dx: float = 0,
+    dy: float = 0,
+    size: int = 12,
+    bold: bool = False,
+    halo: bool = True,
+) -> Mark:
+    """One line of text at (x, y), moved by (dx, dy) pixels. *θ* sets a symbol, **5** bold."""
+    return {"mark": "text", "x": x, "y": y, "text": text, "role": role, "align": align, "dx": dx,
+            "dy": dy, "size": size, "bold": bold, "halo": halo}  # fmt: skip
+
+
+def line(
+    x: Sequence[float],
+    y: Sequence[float],
+    kind: Literal["jump", "link", "guide", "level", "measure", "ground", "wall", "aim"],
+    *,
+    fade: float = 0,
+) -> Mark:
+    """A straight line of a fixed look: a jump of the objective, a link to an axis, a wall.
+
+    It fades out over the lowest `fade` units of the panel.
+    """
+    return {"mark": "line", "x": list(x), "y": list(y), "kind": kind, "fade": fade}
+
+
+def body(
+    shape: Values,
+    x: Values = 0.0,
+    y: Values = 0.0,
+    angle: Values = 0.0,
+    *,
+    edge: bool = True,
+    fade: float = 0,
+    t: Values | None = None,
+) -> Mark:
+    """A solid: a polygon (corners, 2) about its own origin, at (x, y), turned by `angle` rad.
+
+    With `t`, shape (k,), x, y and angle are (k,) and it moves.
+    """
+    corners = _floats(shape)
+    x, y, angle = torch.broadcast_tensors(*(_floats(v).reshape(-1) for v in (x, y, angle)))
+    return {"mark": "body", "shape_x": corners[:, 0], "shape_y": corners[:, 1], "x": x, "y": y,
+            "angle": angle, "edge": edge, "fade": fade} | _times(t)  # fmt: skip
+
+
+def angle(x: float, y: float, angle: float, text: str) -> Mark:
+    """The arc between level and `angle`, at (x, y), with its symbol."""
+    return {"mark": "angle", "x": x, "y": y, "angle": angle, "text": text}
+
+
+def value(axis: Literal["x", "y"], at: float, text: str, role: str = "sample") -> Mark:
+    """A number in bold on an axis, in place of a tick label too near it."""
+    return {"mark": "value", "axis": axis, "at": at, "text": text, "role": role}
+
+
+def handle(
+    x: float,
+    y: float,
+    moves: Mapping[str, str],
+    *,
+    about: tuple[float, float] = (0.0, 0.0),
+    core: bool = True,
+    arrows: Sequence[tuple[float, float]] = (),
+) -> Mark:
+    """A ring to drag. `moves` names the control that each of "x", "y" or "angle" sets.
+
+    An angle is taken about the point `about`. `arrows` are directions on the screen (y down) that
+    show, until the first drag, where it can go; the orange `core` says that it moves the sample.
+    """
+    return {"mark": "handle", "x": x, "y": y, "moves": dict(moves), "about": list(about),
+            "core": core, "arrows": [list(way) for way in arrows]}  # fmt: skip
+
+
+def _floats(values: Values) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32).detach().cpu()
+
+
+def _times(t: Values | None) -> Mark:
+    return {} if t is None else {"t": _floats(t)}
