@@ -1,0 +1,85 @@
+"""The command `course`: thin verbs over nbgrader and JupyterLab."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb and return the exit status; an error the user can mend is one line on stderr."""
+    from course.release import CourseError
+
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except CourseError as error:
+        print(f"course {options.verb}: {error}", file=sys.stderr)
+        return 1
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from course.lab import lab
+
+    return lab(port=options.port, browser=options.browser)
+
+
+def _release(options: argparse.Namespace) -> int:
+    from course.release import exercises, find, release
+
+    names = [find(options.exercise)] if options.exercise else exercises()
+    for name in names:
+        release(name)
+    print(f"released {', '.join(names)}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from course.selfcheck import notebooks, report, run_tests
+
+    passed = True
+    for notebook in notebooks(options.exercise):
+        results = run_tests(notebook)
+        print(report(notebook.parent.name, results), flush=True)
+        passed = passed and all(result.passed for result in results)
+    return 0 if passed else 1
+
+
+def _nbgrader(options: argparse.Namespace) -> int:
+    """Run nbgrader where it finds our configuration, whatever the current folder."""
+    paths = [str(Path(__file__).resolve().parent), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    environment = os.environ | {
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)),
+        "JUPYTER_PREFER_ENV_PATH": "1",  # our python3 kernel, not one of that name in the home
+    }
+    return subprocess.call([sys.executable, "-m", "nbgrader", *options.arguments], env=environment)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="course", description="Study, and teach, this course.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    verb = verbs.add_parser("lab", help="open JupyterLab on the first lecture")
+    verb.add_argument("--port", type=int, help="port to serve on; the first free one if left out")
+    verb.add_argument("--no-browser", dest="browser", action="store_false")
+    verb.set_defaults(run=_lab)
+
+    verb = verbs.add_parser("check", help="run the visible tests of an exercise")
+    verb.add_argument(
+        "exercise", nargs="?", metavar="NN|PATH", help="01, or a notebook; all if left out"
+    )
+    verb.set_defaults(run=_check)
+
+    verb = verbs.add_parser("release", help="make exercises/ from solutions/")
+    verb.add_argument("exercise", nargs="?", metavar="NN", help="01; all if left out")
+    verb.set_defaults(run=_release)
+
+    verb = verbs.add_parser("nbgrader", help="run nbgrader with the course's configuration")
+    verb.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    verb.set_defaults(run=_nbgrader)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,339 @@
+"""Known mistakes of exercise 01: the angles of a wall, the distance with a wall, gradient ascent.
+
+Notation as in `smoothlib.objectives.BallWall`: k = g x_w² / (2 v²), T = tan θ.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from course.checks import Known
+
+Angles = tuple[float, ...]
+Derivative = Callable[[Tensor], Tensor]
+
+
+def uses_h_alone(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """The constant term of the quadratic in T is h + k, and yours is h: the 1 in 1 + T² brings
+    a k of its own."""
+    k = _k(v, x_w, g)
+    return _angles(v, t, x_w, k, h)
+
+
+def forgets_the_half(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """k = g x_w² / (2 v²), and yours is twice that: a falling ball drops g t² / 2."""
+    k = 2 * _k(v, x_w, g)
+    return _angles(v, t, x_w, k, h + k)
+
+
+def swaps_the_roots(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """θ1 and θ2 are swapped: θ1 is the low throw, so it takes the minus sign before the root."""
+    theta1, theta2, theta_r = _right_angles(v, t, x_w, h, g)
+    return theta2, theta1, theta_r
+
+
+def returns_degrees(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """These are the right angles in degrees. In this course an angle is in radians."""
+    return tuple(math.degrees(angle) for angle in _right_angles(v, t, x_w, h, g))
+
+
+def returns_tangents(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """Your first two numbers are the tangents T of the angles; take θ = arctan T of them."""
+    theta1, theta2, theta_r = _right_angles(v, t, x_w, h, g)
+    return math.tan(theta1), math.tan(theta2), theta_r
+
+
+def takes_arcsin(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """θr is an arccos, and yours is the arcsin: the ball flies v t cos θr sideways in t seconds."""
+    theta1, theta2, _ = _right_angles(v, t, x_w, h, g)
+    return theta1, theta2, math.asin(x_w / (v * t))
+
+
+def leaves_out_theta_r(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """θr is missing: return three angles, (theta1, theta2, theta_r)."""
+    return _right_angles(v, t, x_w, h, g)[:2]
+
+
+def returns_nan(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """A root of a negative number became nan (numpy and torch do that) and travelled on in silence.
+    Look at the number under the root first, and raise ValueError if it is negative."""
+    try:
+        return _right_angles(v, t, x_w, h, g)
+    except ValueError:
+        return math.nan, math.nan, math.acos(x_w / (v * t))
+
+
+def returns_none(v: float, t: float, x_w: float, h: float, g: float) -> Angles | None:
+    """None came back where there is no answer, and whoever called you has to think of testing for
+    it. Write raise ValueError(...) instead of return None."""
+    try:
+        return _right_angles(v, t, x_w, h, g)
+    except ValueError:
+        return None
+
+
+def lets_the_root_touch_zero(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """A negative number under the root was replaced by 0, which makes up an angle that does not
+    clear the wall. Raise ValueError instead."""
+    k = _k(v, x_w, g)
+    root = math.sqrt(max(0.0, x_w**2 - 4 * k * (h + k)))
+    low, high = ((x_w + sign * root) / (2 * k) for sign in (-1, 1))
+    return math.atan(low), math.atan(high), math.acos(x_w / (v * t))
+
+
+def takes_a_complex_root(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """In Python (-1) ** 0.5 is a complex number, and math.atan takes none. Look at the number
+    under the root first, and raise ValueError if it is negative."""
+    k = _k(v, x_w, g)
+    root = (x_w**2 - 4 * k * (h + k)) ** 0.5
+    low, high = ((x_w + sign * root) / (2 * k) for sign in (-1, 1))
+    return math.atan(low), math.atan(high), math.acos(x_w / (v * t))
+
+
+def falls_to_zero(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """A ball that meets the wall sticks to it, so its distance is x_w, not 0."""
+    flight = v * t * theta.cos()
+    contact = (flight > x_w) & (_crossing_height(theta, v, x_w, g) < h)
+    return torch.where(contact, 0.0, flight)
+
+
+def looks_at_the_end(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """You compare the height at the end of the flight with h. What counts is the height y_c at
+    which the ball crosses x_w."""
+    flight = v * t * theta.cos()
+    end = v * t * theta.sin() - g * t**2 / 2
+    return torch.where((flight > x_w) & (end < h), x_w, flight)
+
+
+def takes_theta_for_degrees(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """theta is in radians already, and cos takes radians: convert nothing."""
+    return _right_distance(theta.deg2rad(), v, t, x_w, h, g)
+
+
+def feeds_degrees_to_cos(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """cos and tan take radians, and you turned theta into degrees for them: leave it as it is."""
+    return _right_distance(theta.rad2deg(), v, t, x_w, h, g)
+
+
+def branches_on_a_tensor(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """if wants one truth value, and a comparison of tensors holds many. torch.where(condition, a,
+    b) chooses for each angle by itself; join conditions by & in brackets, not by and."""
+    flight = v * t * theta.cos()
+    if _crossing_height(theta, v, x_w, g) < h:
+        return torch.full_like(flight, x_w)
+    return flight
+
+
+def calls_math_on_a_tensor(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """math.cos and its like take one number. torch.cos and torch.tan take a tensor of any shape."""
+    return torch.as_tensor(v * t * math.cos(theta))
+
+
+def ignores_the_clock(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """A steep throw that is still on its way when the clock stops has not met the wall. The wall
+    counts only if v t cos θ > x_w, that is |θ| < θr."""
+    flight = v * t * theta.cos()
+    contact = (theta.cos() > 0) & (_crossing_height(theta, v, x_w, g) < h)
+    return torch.where(contact, x_w, flight)
+
+
+def catches_backward_throws(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """A ball thrown backwards (cos θ < 0) met your wall, which stands in front. The formula for y_c
+    cannot tell the two apart, because tan does not; ask for v t cos θ > x_w as well."""
+    flight = v * t * theta.cos()
+    contact = (flight.abs() > x_w) & (_crossing_height(theta, v, x_w, g) < h)
+    return torch.where(contact, x_w, flight)
+
+
+def never_asks_whether_it_arrives(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """y_c < h alone is not contact: late throws and backward throws never come to x_w. Ask for
+    v t cos θ > x_w as well."""
+    contact = _crossing_height(theta, v, x_w, g) < h
+    return torch.where(contact, x_w, v * t * theta.cos())
+
+
+def takes_the_larger(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """This is the larger of x_w and the free flight. Which of the two holds depends on whether the
+    ball meets the wall, not on which is larger: choose with torch.where."""
+    return (v * t * theta.cos()).clamp(min=x_w)
+
+
+def takes_the_smaller(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """This is the smaller of x_w and the free flight, as if no throw cleared the wall. Some do:
+    those with y_c >= h."""
+    return (v * t * theta.cos()).clamp(max=x_w)
+
+
+def sticks_only_low_throws(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """Throws below θ1 stick, as they should. So do those above θ2, which come down in front of the
+    wall, or on it."""
+    theta1, _, theta_r = _right_angles(v, t, x_w, h, g)
+    contact = (theta > -theta_r) & (theta < min(theta1, theta_r))
+    return torch.where(contact, x_w, v * t * theta.cos())
+
+
+def turns_the_wall_inside_out(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """Your ball sticks when it clears the wall and flies on when it does not: turn the comparison
+    with h round, or swap the two values in torch.where."""
+    flight = v * t * theta.cos()
+    contact = (flight > x_w) & (_crossing_height(theta, v, x_w, g) >= h)
+    return torch.where(contact, x_w, flight)
+
+
+def flies_upwards(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """A throw that meets nothing flies v t cos θ sideways; v t sin θ is a height."""
+    flight = v * t * theta.cos()
+    contact = (flight > x_w) & (_crossing_height(theta, v, x_w, g) < h)
+    return torch.where(contact, x_w, v * t * theta.sin())
+
+
+def walks_downhill(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """You subtract lr · df. That is descent; ascent goes with the derivative: θ + lr · df(θ)."""
+    return _walk(df, theta0, -lr, steps)
+
+
+def leaves_out_the_start(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """The path begins after the first step. Its first point is theta0: steps + 1 points in all."""
+    return _walk(df, theta0, lr, steps)[1:]
+
+
+def stops_one_step_early(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """The last step is missing: the path has one point more than there are steps."""
+    return _walk(df, theta0, lr, steps)[:-1]
+
+
+def takes_the_slope_once(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """Every step uses the slope at the start. Call df anew at each point, inside the loop."""
+    slope = df(theta0)
+    return _walk(lambda theta: slope, theta0, lr, steps)
+
+
+def steps_without_lr(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """The learning rate is not used: a step is lr · df(θ)."""
+    return _walk(df, theta0, 1.0, steps)
+
+
+def returns_only_the_end(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """Only the last point came back; the whole path is wanted, from the start on."""
+    return _walk(df, theta0, lr, steps)[-1]
+
+
+def returns_one_tensor_many_times(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """All points of your path are the last one. theta += ... changes the one tensor that the whole
+    list holds, theta0 included; theta = theta + ... makes a new tensor for each step."""
+    theta, path = theta0, [theta0]
+    for _ in range(steps):
+        theta += lr * df(theta)
+        path.append(theta)
+    return torch.stack(path)
+
+
+def moves_the_start(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """The path is right, but theta0 has moved: theta += ... changes the tensor of whoever called
+    you. theta = theta + ... makes a new one."""
+    theta, path = theta0, [theta0.clone()]
+    for _ in range(steps):
+        theta += lr * df(theta)
+        path.append(theta.clone())
+    return torch.stack(path)
+
+
+def _k(v: float, x_w: float, g: float) -> float:
+    return g * x_w**2 / (2 * v**2)
+
+
+def _angles(v: float, t: float, x_w: float, k: float, c: float) -> Angles:
+    """(θ1, θ2, θr), the first two from the roots of k T² - x_w T + c."""
+    root = math.sqrt(x_w**2 - 4 * k * c)
+    low, high = ((x_w + sign * root) / (2 * k) for sign in (-1, 1))
+    return math.atan(low), math.atan(high), math.acos(x_w / (v * t))
+
+
+def _right_angles(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    k = _k(v, x_w, g)
+    return _angles(v, t, x_w, k, h + k)
+
+
+def _crossing_height(theta: Tensor, v: float, x_w: float, g: float) -> Tensor:
+    return x_w * theta.tan() - _k(v, x_w, g) * (1 + theta.tan() ** 2)
+
+
+def _right_distance(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    flight = v * t * theta.cos()
+    contact = (flight > x_w) & (_crossing_height(theta, v, x_w, g) < h)
+    return torch.where(contact, x_w, flight)
+
+
+def _walk(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    path = [theta0]
+    for _ in range(steps):
+        path.append(path[-1] + lr * df(path[-1]))
+    return torch.stack(path)
+
+
+WALL_ANGLES = Known(
+    reread="lecture 01, “Where the cliffs lie”",
+    mistakes=(
+        uses_h_alone,
+        forgets_the_half,
+        swaps_the_roots,
+        returns_degrees,
+        returns_tangents,
+        takes_arcsin,
+        leaves_out_theta_r,
+        returns_nan,
+        returns_none,
+        lets_the_root_touch_zero,
+        takes_a_complex_root,
+    ),
+)
+WALL_DISTANCE = Known(
+    reread="lecture 01, “Where the cliffs lie”",
+    mistakes=(
+        falls_to_zero,
+        looks_at_the_end,
+        takes_theta_for_degrees,
+        feeds_degrees_to_cos,
+        branches_on_a_tensor,
+        calls_math_on_a_tensor,
+        ignores_the_clock,
+        catches_backward_throws,
+        never_asks_whether_it_arrives,
+        takes_the_larger,
+        takes_the_smaller,
+        sticks_only_low_throws,
+        turns_the_wall_inside_out,
+        flies_upwards,
+    ),
+)
+GRADIENT_ASCENT = Known(
+    reread="lecture 01, “Gradient ascent”",
+    mistakes=(
+        walks_downhill,
+        leaves_out_the_start,
+        stops_one_step_early,
+        takes_the_slope_once,
+        steps_without_lr,
+        returns_only_the_end,
+        returns_one_tensor_many_times,
+        moves_the_start,
+    ),
+)

@@ -1,0 +1,59 @@
+"""nbgrader's configuration: found by `course nbgrader`, and by JupyterLab started by `course lab`.
+
+solutions/ is what nbgrader calls the source, exercises/ the release; everything that a class
+produces at run time lies in classroom/.
+"""
+
+import os
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import ClearHiddenTests, GetGrades
+from sqlalchemy.exc import SAWarning
+
+ROOT = Path(__file__).resolve().parent.parent
+CLASSROOM = ROOT / "classroom"
+CLASSROOM.mkdir(exist_ok=True)  # SQLite makes the gradebook, but not its folder
+
+if shutil.which("alembic") is None:  # nbgrader calls it by name, and the venv may not be active
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+c = get_config()  # noqa: F821, traitlets defines it where it runs this file
+c.CourseDirectory.course_id = "smooth"
+c.CourseDirectory.root = str(ROOT)
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "exercises"
+c.CourseDirectory.submitted_directory = "classroom/submitted"
+c.CourseDirectory.autograded_directory = "classroom/autograded"
+c.CourseDirectory.feedback_directory = "classroom/feedback"
+c.CourseDirectory.solution_directory = "classroom/solution"
+c.CourseDirectory.source_with_tests_directory = "classroom/source_with_tests"
+c.CourseDirectory.db_url = f"sqlite:///{CLASSROOM}/gradebook.db"
+c.Exchange.root = str(CLASSROOM / "exchange")
+c.Exchange.cache = str(CLASSROOM / "cache")
+# Files beside a notebook are copied to students, and a text copy would carry the solution.
+c.CourseDirectory.ignore = [
+    ".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.py", "*.md"
+]  # fmt: skip
+
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # write your code here"}
+c.ClearSolutions.text_stub = "*Write your answer here.*"
+
+# A submission could tag the test cells "skip-execution", and a test that did not run has passed.
+c.ExecutePreprocessor.skip_cells_with_tag = ""
+c.ExecutePreprocessor.timeout = 60
+# A submission without our test cells gets them back.
+c.OverwriteCells.add_missing_cells = True
+# Anything on stderr costs a test cell all its points, a library's warning too.
+c.IgnorePattern.enabled = True
+c.IgnorePattern.pattern = r"Warning|NNPACK"
+# Feedback shows the tests as the student knows them.
+c.GenerateFeedback.preprocessors = [GetGrades, ClearHiddenTests, CSSHTMLHeaderPreprocessor]
+# An export stops at marks that are missing, where nbgrader's own writes 0.
+c.ExportApp.plugin_class = "course.export.CheckedCsvExport"
+
+c.KernelManager.transport_encryption = "auto"  # without, every kernel prints a warning
+warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's queries, three per submission

@@ -1,0 +1,83 @@
+"""From solutions/ to exercises/: the student's version of every exercise, made by nbgrader."""
+
+import re
+import tempfile
+from pathlib import Path
+
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class CourseError(Exception):
+    """Something the user can put right; its text is one line that says how."""
+
+
+def exercises() -> list[str]:
+    """The names NN_topic of all exercises, in order."""
+    return sorted(path.parent.name for path in (ROOT / "solutions").glob("[0-9][0-9]_*/*.ipynb"))
+
+
+def find(number: str) -> str:
+    """The name NN_topic of exercise `number`, given as 1, 01, or its whole name.
+
+    Raises:
+        CourseError: if there is none; the message lists those that exist.
+    """
+    names = exercises()
+    for name in names:
+        if number in (name, name[:2], name[:2].lstrip("0")):
+            return name
+    raise CourseError(f"no exercise {number!r}; there are: {', '.join(names) or 'none'}")
+
+
+def release(name: str) -> Path:
+    """Write exercises/NN_topic/topic.ipynb and enter the exercise into the gradebook.
+
+    The bytes depend on the solution alone. The gradebook needs the exercise before it can
+    autograde, and refuses one whose cells changed while it holds submissions.
+
+    Raises:
+        CourseError: if the solution cannot be converted, or the gradebook refuses.
+    """
+    target = ROOT / "exercises" / name / f"{name[3:]}.ipynb"
+    content = released(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    _generate(name, database=True)
+    return target
+
+
+def released(name: str) -> bytes:
+    """The student's version of an exercise, without writing anything."""
+    return _generate(name, database=False)
+
+
+def configuration() -> Config:
+    """course/nbgrader_config.py, loaded."""
+    return PyFileConfigLoader("nbgrader_config.py", path=str(ROOT / "course")).load_config()
+
+
+def _generate(name: str, database: bool) -> bytes:
+    """Run nbgrader's generate_assignment into a folder of its own, which it may empty or remove."""
+    config = configuration()
+    with tempfile.TemporaryDirectory() as folder:
+        config.CourseDirectory.release_directory = folder
+        config.SaveCells.enabled = database
+        config.GenerateAssignment.no_database = not database
+        result = NbGraderAPI(config=config).generate_assignment(name)
+        if not result["success"]:
+            raise CourseError(_reason(name, result.get("log", "")))
+        return (Path(folder) / name / f"{name[3:]}.ipynb").read_bytes()
+
+
+def _reason(name: str, log: str) -> str:
+    errors = re.findall(r"^\w*(?:Error|Exception): (.+)$", log, flags=re.MULTILINE)
+    if any("submissions associated" in error for error in errors):
+        return (
+            f"{name} is written, but the gradebook holds submissions to its older cells and "
+            "cannot take the new ones; move classroom/gradebook.db away, and release again"
+        )
+    return f"{name}: nbgrader cannot convert the solution: {errors[-1] if errors else log.strip()}"
