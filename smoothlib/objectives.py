@@ -82,15 +82,15 @@ class BallThrow:
         return torch.stack((x, y), dim=-1)
 
     def smoothed(
-        self, theta: Float[Tensor, "*batch 1"], sigma: float | Tensor
-    ) -> Float[Tensor, "*batch"]:
+        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch"]:
         """F(θ) = x0 + v t exp(-σ²/2) cos θ, in m."""
         angle, sigma = _angle(self, theta), _sigma(theta, sigma)
         return self.x0 + self.v * self.t * torch.exp(-(sigma**2) / 2) * angle.cos()
 
     def smoothed_grad(
-        self, theta: Float[Tensor, "*batch 1"], sigma: float | Tensor
-    ) -> Float[Tensor, "*batch 1"]:
+        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch 1"]:
         """∇F(θ) = -v t exp(-σ²/2) sin θ, in m/rad."""
         angle, sigma = _angle(self, theta), _sigma(theta, sigma)
         return (-self.v * self.t * torch.exp(-(sigma**2) / 2) * angle.sin())[..., None]
@@ -204,25 +204,25 @@ class BallWall:
         return self.x_w * tan - self._k * (1 + tan**2)
 
     def smoothed(
-        self, theta: Float[Tensor, "*batch 1"], sigma: float | Tensor
-    ) -> Float[Tensor, "*batch"]:
+        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch"]:
         """F(θ) in m: the throw without a wall, corrected on the angles that meet it.
 
         F(θ) = A exp(-σ²/2) cos θ + E[(x_w - A cos X) 1{contact}],  X = θ + σε,  A = v t
         """
-        free = BallThrow(self.v, self.t).smoothed(theta, sigma)
-        return free + self._expect_on_contact(self._loss, theta, sigma)
+        lost = self._expect_on_contact(self._loss, theta, sigma)
+        return BallThrow(self.v, self.t).smoothed(theta, sigma) + lost
 
     def smoothed_grad(
-        self, theta: Float[Tensor, "*batch 1"], sigma: float | Tensor
-    ) -> Float[Tensor, "*batch 1"]:
+        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch 1"]:
         """∇F(θ) in m/rad: the mean slope, plus every jump times the density of X there.
 
         ∇F(θ) = E J'(X) + sum over jumps of height · φ((at - θ)/σ)/σ
         """
-        free = BallThrow(self.v, self.t).smoothed_grad(theta, sigma)
         reach = self.v * self.t
         slope = self._expect_on_contact(lambda x: reach * x.sin(), theta, sigma)
+        free = BallThrow(self.v, self.t).smoothed_grad(theta, sigma)
         return free + (slope + self._edges(theta, sigma))[..., None]
 
     def jumps(self) -> Jumps:
@@ -256,7 +256,8 @@ class BallWall:
         """Where contact happens, in every period that X = θ + σε reaches with |ε| <= EPS_MAX."""
         theta1, theta2, theta_r = self.angles
         pairs = [(-theta_r, min(theta1, theta_r)), (max(theta2, -theta_r), theta_r)]
-        far = float(theta.abs().amax() + EPS_MAX * sigma.amax()) if theta.numel() else 0.0
+        ends = theta.detach().abs() + EPS_MAX * sigma.detach()
+        far = float(ends.amax()) if ends.numel() else 0.0
         last = math.floor((far + theta_r) / math.tau)
         turns = [math.tau * p for p in range(-last, last + 1)]
         return [(a + turn, b + turn) for turn in turns for a, b in pairs if a < b]
