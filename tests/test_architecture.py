@@ -1,0 +1,44 @@
+"""The arrows of the design: smoothlib <- course <- lectures, solutions."""
+
+import ast
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+NOTEBOOK = {"smoothlib", "course", "torch", "numpy", "matplotlib"}
+MAY_IMPORT = {
+    "smoothlib": {"smoothlib", "torch", "numpy", "jaxtyping", "gymnasium"},
+    "course": None,  # anything but what stands on it
+    "lectures": NOTEBOOK,
+    "solutions": NOTEBOOK,
+}
+NEVER = {"lectures", "solutions", "exercises", "tests"}
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names that a module or notebook imports; a magic or !command fails to parse."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = nbformat.reads(source, 4).cells
+        source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names.append(node.module or "")
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_imports_point_only_downwards(folder: str) -> None:
+    allowed = MAY_IMPORT[folder]
+    for path in [*(REPO / folder).rglob("*.py"), *(REPO / folder).rglob("*.ipynb")]:
+        if ".ipynb_checkpoints" in path.parts:
+            continue
+        found = imports(path)
+        wrong = found & NEVER if allowed is None else found - allowed
+        assert not wrong, f"{path.relative_to(REPO)} imports {sorted(wrong)}"
