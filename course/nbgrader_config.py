@@ -21,7 +21,8 @@ CLASSROOM.mkdir(exist_ok=True)  # SQLite makes the gradebook, but not its folder
 if shutil.which("alembic") is None:  # nbgrader calls it by name, and the venv may not be active
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
-c = get_config()  # noqa: F821, traitlets defines it where it runs this file
+# traitlets defines get_config where it runs this file.
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.CourseDirectory.course_id = "smooth"
 c.CourseDirectory.root = str(ROOT)
 c.CourseDirectory.source_directory = "solutions"
