@@ -1,5 +1,6 @@
 """Interactive figures of the lectures, one function each."""
 
-from course.widgets.landscapes import ascent, many_starts, move_the_wall, throw
+from course.widgets.climbing import ascent, many_starts
+from course.widgets.throwing import move_the_wall, throw
 
 __all__ = ["ascent", "many_starts", "move_the_wall", "throw"]

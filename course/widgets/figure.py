@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import anywidget
-import numpy as np
 import torch
 import traitlets
 from torch import Tensor
@@ -231,18 +230,15 @@ def _axis_spec(axis: Axis) -> dict[str, Any]:
 def _pack(header: dict[str, Any]) -> bytes:
     """One message: the length of a JSON header, the header, and the arrays it refers to."""
     arrays: list[bytes] = []
-    size = 0
 
-    def store(value: object) -> Any:
-        nonlocal size
+    def store(value: object) -> dict[str, Any]:
         if not isinstance(value, Tensor):
             raise TypeError(f"a picture holds numbers, text and tensors, not {value!r}")
-        if value.ndim == 0:
-            return value.item()
-        data = np.ascontiguousarray(value.to(torch.float32).numpy()).tobytes()
-        arrays.append(data)
-        size += len(data)
-        return {"at": size - len(data), "shape": list(value.shape)}
+        bytewise = value.dtype == torch.uint8
+        data = (value if bytewise else value.to(torch.float32)).contiguous().numpy().tobytes()
+        at = sum(map(len, arrays))
+        arrays.append(data + b"\0" * (-len(data) % 4))
+        return {"at": at, "shape": list(value.shape), "bytewise": bytewise}
 
     text = json.dumps(header, default=store, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)

@@ -83,7 +83,8 @@ def arrow(
 
 def image(values: Tensor, x: tuple[float, float], y: tuple[float, float]) -> Mark:
     """Values in [0, 1] of shape (rows, columns) as greys; row 0 is at y[0]. nan is clear."""
-    return {"mark": "image", "values": _floats(values), "x": list(x), "y": list(y)}
+    greys = (values.clamp(0, 1) * 254).round().nan_to_num(255).to(torch.uint8)
+    return {"mark": "image", "values": greys, "x": list(x), "y": list(y)}
 
 
 def text(

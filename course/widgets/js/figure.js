@@ -1,27 +1,30 @@
 // One interactive figure: layout, controls, handles, the clock, and the talk with Python.
 //
 // Python sends `spec` once (panels, controls) and `picture` for every answer: a length, a JSON
-// header and float32 arrays. The browser sends `asked`: control values and a number `seq`.
+// header and the arrays it names. The browser sends `asked`: control values and a number `seq`.
 // At most one question is under way; what changes meanwhile is asked when its answer arrives,
 // so the newest value always wins. Tests wait on the root's data-ready, data-rev (draws so far),
 // data-asked and data-seq (last question, last answer).
 
 const GAP = 72;
 const NARROW = 760;
-const WIDEST = 900;
+const WIDEST = 852;
 const THUMB = 20;
 const PATIENCE = 5000;
 const TITLE = 34;
 const TICKS = 34;
 const UNDER = 48;
+const STACK = 14;
+const BLEED = 14;
 
 function unpack(view) {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
   const size = new DataView(bytes.buffer).getUint32(0, true);
   const start = 4 + size;
-  const array = ({ at, shape }) => {
+  const array = ({ at, shape, bytewise }) => {
     const length = shape.reduce((a, b) => a * b, 1);
-    return Object.assign(new Float32Array(bytes.buffer, start + at, length), { shape });
+    const Kind = bytewise ? Uint8Array : Float32Array;
+    return Object.assign(new Kind(bytes.buffer, start + at, length), { shape });
   };
   const revive = (key, value) => (value && value.at !== undefined && value.shape ? array(value) : value);
   return JSON.parse(new TextDecoder().decode(bytes.subarray(4, start)), revive);
@@ -77,8 +80,8 @@ class FigureView {
     this.row = make("div", "sc-row", el);
     this.buttons = make("div", "sc-buttons", this.row);
     this.button("reset", "Reset", () => this.reset());
-    spec.controls.forEach((control) => this.buildControl(control));
     if (spec.clock && !spec.clock.replay) this.buildTransport();
+    spec.controls.forEach((control) => this.buildControl(control));
     this.readout = make("div", "sc-readout", el);
     this.readout.setAttribute("aria-live", "polite");
     this.notice = make("div", "sc-notice", el);
@@ -184,7 +187,7 @@ class FigureView {
   // --- layout ---------------------------------------------------------------------------
 
   arrange() {
-    const width = Math.min(WIDEST, this.el.clientWidth);
+    const width = Math.min(WIDEST, this.el.clientWidth - BLEED);
     if (!width) return;
     this.width = width;
     const narrow = width < NARROW;
@@ -220,14 +223,14 @@ class FigureView {
 
   // Panels without a height share what the tallest column leaves them.
   heightsOf(columns, narrow) {
-    const extra = (panel, last) => TITLE + TICKS + (last || !panel.spec.under ? 0 : UNDER);
+    const extra = (panel, last) => TITLE + TICKS + (last ? 0 : STACK + (panel.spec.under ? UNDER : 0));
     const fixed = (column) => column.panels.reduce(
       (sum, panel, i) => sum + (panel.height ?? 0) + extra(panel, i === column.panels.length - 1), 0);
     const tallest = Math.max(...columns.map(fixed));
     for (const column of columns) {
       const open = column.panels.filter((panel) => panel.height === null);
       const share = (tallest - fixed(column)) / open.length;
-      open.forEach((panel) => { panel.height = narrow ? 220 : Math.max(160, share); });
+      open.forEach((panel) => { panel.height = narrow ? 220 : Math.max(120, share); });
     }
   }
 
@@ -244,11 +247,21 @@ class FigureView {
         panel.title.style.top = `${top}px`;
         top = panel.bottom + TICKS + (panel.spec.under ? UNDER : 0);
         foot = Math.max(foot, top);
+        top += STACK;
       }
     }
     this.stage.style.height = `${foot}px`;
+    this.placeRow(columns);
     const sliders = Object.values(this.controls).map(({ slider }) => slider).filter(Boolean);
     for (const slider of [...sliders, this.transport].filter((s) => s?.under)) this.placeUnder(slider);
+  }
+
+  // Buttons stand beside a slider under another column, if the first column leaves that place.
+  placeRow([first, ...others]) {
+    const free = (column) => !column.panels.at(-1).spec.under;
+    const beside = free(first) && others.some((column) => !free(column));
+    this.row.style.marginTop = beside ? `${-UNDER + 8}px` : "";
+    this.row.style.width = beside ? `${first.width}px` : "";
   }
 
   placeUnder({ input, wrap, under, low, high }) {
@@ -276,8 +289,9 @@ class FigureView {
     const ratio = window.devicePixelRatio || 1;
     this.ratio = ratio;
     const height = parseFloat(this.stage.style.height);
-    Object.assign(this.canvas, { width: Math.round(this.width * ratio), height: Math.round(height * ratio) });
-    Object.assign(this.canvas.style, { width: `${this.width}px`, height: `${height}px` });
+    const width = this.width + BLEED; // room for a dot at the right edge
+    Object.assign(this.canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
+    Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
   }
 
   // --- talking with Python --------------------------------------------------------------
@@ -409,7 +423,7 @@ class FigureView {
     this.paint(c);
     const ctx = this.canvas.getContext("2d");
     ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    ctx.clearRect(0, 0, this.width, this.canvas.height);
+    ctx.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.handles = [];
     for (const panel of this.panels) this.drawPanel(ctx, panel, c);
     for (const handle of this.handles) drawHandle(ctx, handle.px, handle.py, c, this.handleLook(handle));
@@ -432,9 +446,11 @@ class FigureView {
       ctx.restore();
     };
     const free = (mark) => ["text", "value", "handle", "arrow", "angle"].includes(mark.mark);
+    const dots = (mark) => mark.mark === "points";
     clip(under, 0);
     drawAxes(ctx, panel, c);
-    clip(over.filter((mark) => !free(mark)), 11);
+    clip(over.filter((mark) => !free(mark) && !dots(mark)), 2);
+    clip(over.filter(dots), 11);
     over.filter(free).forEach(paint);
   }
 

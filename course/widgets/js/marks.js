@@ -134,15 +134,15 @@ const DRAW = {
     const scale = mark.length ? mark.length / (Math.hypot(dx, dy) || 1) : 1;
     const [tx, ty] = [x + dx * scale, y + dy * scale];
     if (dx || dy) arrow(ctx, x, y, tx, ty, c.mark[mark.role]);
-    drawText(ctx, mark.text[i], tx + (dx < 0 ? -8 : 8), ty - 10, {
-      size: 12, weight: 600, color: c.text[mark.role], align: dx < 0 ? "right" : "left", halo: c.ground,
+    const side = Math.sign(dx);
+    drawText(ctx, mark.text[i], tx + 8 * side, ty - (side ? 10 : 18), {
+      size: 12, weight: 600, color: c.text[mark.role], align: ["right", "center", "left"][side + 1], halo: c.ground,
     });
   },
 
   image(ctx, mark, panel, c) {
     const [rows, columns] = mark.values.shape;
     const [x0, x1, y0, y1] = [mark.x[0], mark.x[1], mark.y[0], mark.y[1]];
-    ctx.imageSmoothingEnabled = false;
     ctx.drawImage(raster(mark, rows, columns, c), panel.x(x0), panel.y(y1),
       panel.x(x1) - panel.x(x0), panel.y(y0) - panel.y(y1));
   },
@@ -274,7 +274,8 @@ function fading(ctx, mark, panel, color) {
   return gradient;
 }
 
-// Values in [0, 1] as an image from pale to strong grey; kept on the mark, one for each theme.
+// Values 0 to 254 as an image from pale to strong grey, 255 clear; kept on the mark while the
+// theme lasts.
 function raster(mark, rows, columns, c) {
   if (mark.raster?.ground === c.ground) return mark.raster.canvas;
   const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
@@ -282,9 +283,9 @@ function raster(mark, rows, columns, c) {
   const [low, high] = [c.grid, c.mark.objective].map(rgb);
   for (let i = 0; i < rows * columns; i += 1) {
     const row = rows - 1 - Math.floor(i / columns);
-    const part = mark.values[row * columns + (i % columns)];
-    for (let k = 0; k < 3; k += 1) image.data[4 * i + k] = low[k] + part * (high[k] - low[k]);
-    image.data[4 * i + 3] = Number.isNaN(part) ? 0 : 255;
+    const value = mark.values[row * columns + (i % columns)];
+    for (let k = 0; k < 3; k += 1) image.data[4 * i + k] = low[k] + (value / 254) * (high[k] - low[k]);
+    image.data[4 * i + 3] = value === 255 ? 0 : 255;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   mark.raster = { canvas, ground: c.ground };
@@ -316,12 +317,13 @@ function drawAxes(ctx, panel, c) {
   const { spec, left, right, top, bottom } = panel;
   const hidden = (axis, at, scale) => panel.marks.some(
     (m) => m.mark === "value" && m.axis === axis && Math.abs(scale(m.at) - at) < (axis === "y" ? 14 : 26));
+  const covered = panel.marks.some((m) => m.mark === "image");
   for (const tick of spec.scene ? [] : panel.ticks.y) {
     const y = snap(panel.y(tick.value));
     ctx.beginPath();
     ctx.moveTo(left, y);
     ctx.lineTo(right, y);
-    if (y < bottom - 1) stroke(ctx, { color: c.grid, width: 1 });
+    if (y < bottom - 1 && !covered) stroke(ctx, { color: c.grid, width: 1 });
     if (!hidden("y", y, panel.y)) {
       drawText(ctx, tick.text, left - 8, y + 4, { color: c.second, align: "right" });
     }

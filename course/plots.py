@@ -1,0 +1,81 @@
+"""Static figures: each function draws on the axes it is given; `show` puts the figure on the page.
+
+Colours and marks are those of the interactive figures. A figure is shown as SVG on a clear ground
+with text in the colour of the page, so it reads in light and in dark, on a screen and on paper.
+"""
+
+import html
+import io
+import math
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import torch
+from IPython.display import HTML
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from smoothlib import BallThrow, BallWall
+
+OBJECTIVE, SAMPLE = "#888888", "#D55E00"
+INK = "#1f2328"  # written once in the SVG, then replaced by the page's own text colour
+GRID = "#98a1ab"
+
+STYLE = {
+    "font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "course",
+    "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.edgecolor": GRID, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.spines.left": False, "axes.grid": True, "axes.grid.axis": "y", "grid.color": GRID,
+    "grid.alpha": 0.25, "axes.axisbelow": True, "ytick.major.size": 0, "axes.facecolor": "none",
+    "figure.facecolor": "none", "axes.titlesize": 10, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "lines.solid_capstyle": "round",
+}  # fmt: skip
+
+
+def axes(*widths: float, height: float = 3.2) -> list[Axes]:
+    """Axes side by side, as wide as their shares, for one figure across the page."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, height), layout="constrained")
+        return list(figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0])
+
+
+def show(axes: Axes, alt: str) -> HTML:
+    """The figure that `axes` belongs to, for the last line of a cell; `alt` says it in words."""
+    text = io.StringIO()
+    with mpl.rc_context(STYLE):
+        axes.figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()[text.getvalue().index("<svg") :]
+    svg = svg.replace(INK, f"var(--jp-content-font-color1, {INK})")
+    label = html.escape(alt, quote=True)
+    return HTML(f'<div role="img" aria-label="{label}" style="max-width: 852px">{svg}</div>')
+
+
+def flights(axes: Axes, ball: BallThrow | BallWall, angles: Sequence[float]) -> Axes:
+    """Paths of throws at `angles`, in rad, to scale, with a ring where the clock stops."""
+    times = torch.linspace(0, ball.t, 101, dtype=torch.float64)
+    theta = torch.tensor(angles, dtype=torch.float64)[:, None, None]
+    for angle, path in zip(angles, ball.position(theta, times), strict=True):
+        axes.plot(path[:, 0], path[:, 1], color=SAMPLE, lw=1.8)
+        axes.plot(path[-1, 0], path[-1, 1], "o", mfc="none", mec=SAMPLE, ms=6)
+        axes.annotate(
+            f"θ = {angle:.2f}", path[-1].tolist(), (8, 3), textcoords="offset points", color=INK
+        )
+    axes.plot(0, 0, "o", color=INK, ms=5)
+    axes.set_title("Side view, metres", loc="left", weight="bold")
+    axes.set(aspect="equal")
+    return axes
+
+
+def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[float] = ()) -> Axes:
+    """J over the objective's bounds, with a ring at each of `angles`."""
+    low, high = objective.bounds[:, 0].tolist()
+    theta = torch.linspace(low, high, 401, dtype=torch.float64)
+    jumps = objective.jumps().theta
+    theta = torch.cat((theta, jumps)).sort().values
+    value = objective(theta[:, None]).masked_fill(torch.isin(theta, jumps), math.nan)
+    axes.plot(theta, value, color=OBJECTIVE, lw=2.2)
+    rings = torch.tensor(angles, dtype=torch.float64)
+    axes.plot(rings, objective(rings[:, None]), "o", mfc="none", mec=SAMPLE, ms=6)
+    axes.set_title("Distance J(θ), metres", loc="left", weight="bold")
+    axes.set(xlabel="θ, rad", ylim=(0, None))
+    return axes
