@@ -16,7 +16,8 @@ from sqlalchemy.exc import SAWarning
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSROOM = ROOT / "classroom"
-CLASSROOM.mkdir(exist_ok=True)  # SQLite makes the gradebook, but not its folder
+# Neither SQLite nor the exchange makes the folder it writes into.
+(CLASSROOM / "exchange").mkdir(parents=True, exist_ok=True)
 
 if shutil.which("alembic") is None:  # nbgrader calls it by name, and the venv may not be active
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

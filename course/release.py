@@ -74,7 +74,7 @@ def _generate(name: str, database: bool) -> bytes:
 
 
 def _reason(name: str, log: str) -> str:
-    errors = re.findall(r"^\w*(?:Error|Exception): (.+)$", log, flags=re.MULTILINE)
+    errors = re.findall(r"^\s*\w*(?:Error|Exception): (.+)$", log, flags=re.MULTILINE)
     if any("submissions associated" in error for error in errors):
         return (
             f"{name} is written, but the gradebook holds submissions to its older cells and "
