@@ -23,21 +23,20 @@ find_python() {
   local found
   found=$("${candidates[0]}" --version 2>&1) || found="not found or broken"
   fail "this course needs Python 3.11, 3.12 or 3.13, and ${candidates[0]} is: $found." \
-    "Install one (Debian, Ubuntu: sudo apt install python3 python3-venv)," \
+    "Install one (Debian 12, Ubuntu 24.04 or later: sudo apt install python3 python3-venv)," \
     "or say where it is: make lab PYTHON=/path/to/python3.12"
 }
 
 # run COMMAND...: output into the log; on the screen, one line that shows that it goes on.
 run() {
   "$@" >>"$log" 2>&1 &
-  local pid=$! start=$SECONDS
+  local pid=$!
   trap 'kill $pid; fail "stopped; the next make goes on from here"' INT TERM HUP
   while kill -0 $pid 2>/dev/null; do
-    local seconds=$((SECONDS - start))
     if [ -t 1 ]; then
-      printf '\r\033[K%4d s  %.70s' $seconds "$(tail -n 1 "$log")"
-    elif ((seconds % 30 == 0 && seconds > 0)); then
-      printf '%4d s\n' $seconds
+      printf '\r\033[K%4d s  %.70s' $SECONDS "$(tail -n 1 "$log")"
+    elif ((SECONDS % 30 == 0 && SECONDS > 0)); then
+      printf '%4d s\n' $SECONDS
     fi
     sleep 1
   done
@@ -48,15 +47,15 @@ run() {
 check() {
   run "$@" && return
   local reason
-  reason=$(grep -i -E 'error|no space' "$log" | tail -n 1)
-  fail "the installation failed: ${reason:-see the log}." \
+  reason=$(grep -i 'error: ' "$log" | grep -v subprocess | tail -n 1 | sed 's/^ *//' | cut -c 1-200)
+  fail "the installation failed (${reason:-see the log})." \
     "Check the network and the disk (2 GB; 8 GB with CUDA) and run make again; log: $log"
 }
 
 find_python
 case "${TORCH:-}" in '' | cpu) ;; *) fail "TORCH=$TORCH is unknown; say TORCH=cpu, or nothing" ;; esac
 "$python" -c 'import venv, ensurepip' 2>/dev/null ||
-  fail "$python has no venv module; Debian, Ubuntu: sudo apt install python3-venv"
+  fail "$python has no venv module; Debian, Ubuntu: sudo apt install ${python##*/}-venv"
 
 if ! { suitable .venv/bin/python && .venv/bin/python -m pip --version; } >/dev/null 2>&1; then
   rm -rf .venv
