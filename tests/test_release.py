@@ -113,6 +113,14 @@ def test_a_notebook_has_the_form_that_the_grader_reads(folder: str, name: str) -
 
 
 @each_notebook
+def test_a_deleted_test_can_be_put_back(folder: str, name: str) -> None:
+    """nbgrader puts it behind a test or an answer, and fails if neither comes before it."""
+    cells = [grader(cell) for cell in read(folder, name).cells if grader(cell)]
+    for before, after in itertools.pairwise(cells):
+        assert before["grade"] or before["solution"] or not after["grade"], after["grade_id"]
+
+
+@each_notebook
 def test_a_notebook_reads_as_prose_with_short_cells(folder: str, name: str) -> None:
     cells = read(folder, name).cells
     kinds = "".join(cell.cell_type[0] for cell in cells)
