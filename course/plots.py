@@ -8,6 +8,7 @@ import html
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import torch
@@ -21,7 +22,7 @@ OBJECTIVE, SAMPLE = "#888888", "#D55E00"
 INK = "#1f2328"  # written once in the SVG, then replaced by the page's own text colour
 GRID = "#98a1ab"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "course",
     "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.edgecolor": GRID, "axes.spines.top": False, "axes.spines.right": False,
@@ -43,7 +44,7 @@ def show(axes: Axes, alt: str) -> HTML:
     """The figure that `axes` belongs to, for the last line of a cell; `alt` says it in words."""
     text = io.StringIO()
     with mpl.rc_context(STYLE):
-        axes.figure.savefig(text, format="svg", metadata={"Date": None})
+        axes.figure.canvas.print_figure(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()[text.getvalue().index("<svg") :]
     svg = svg.replace(INK, f"var(--jp-content-font-color1, {INK})")
     label = html.escape(alt, quote=True)

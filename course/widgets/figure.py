@@ -5,14 +5,16 @@ A figure is a question, panels, controls and a function
     draw(now) -> Picture
 
 which is called with the values of the controls (`now.theta`, ...) whenever a hand moves one, and
-returns what each panel shows. The browser holds no mathematics; it draws the newest picture that
-Python has finished and never queues more than one question.
+returns what each panel shows. `now.earlier` are the last places at which a hand let go, with the
+values of the sliders there, and `now.tries` is how many there were. The browser holds no
+mathematics; it draws the newest picture that Python has finished and never queues more than one
+question.
 """
 
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -130,14 +132,6 @@ class Column:
     share: float = 1.0
 
 
-@dataclass
-class _Memory:
-    """Values of the controls, and those at which a hand let go."""
-
-    values: dict[str, Any]
-    tries: list[dict[str, Any]] = field(default_factory=list)
-
-
 class Figure(anywidget.AnyWidget):
     """A live figure; the last line of a cell shows it.
 
@@ -163,8 +157,9 @@ class Figure(anywidget.AnyWidget):
     ) -> None:
         start = {control.name: control.start for control in controls}
         self._draw = draw
-        self._start = start
-        self._memory = _Memory(dict(start), [dict(start)])
+        self._values = dict(start)
+        self._sliders = [control.name for control in controls if isinstance(control, Slider)]
+        self._tries = [self._position()]
         self._one_at_a_time = threading.Lock()
         spec = {
             "question": question,
@@ -176,34 +171,36 @@ class Figure(anywidget.AnyWidget):
         }  # fmt: skip
         super().__init__(spec=spec, picture=_pack(self._header(0)))
 
-    def answer(self, values: dict[str, Any], released: bool = False) -> Picture:
-        """The picture at these values of the controls, as a hand that sets them would see it."""
-        self._remember(values, released)
-        return self._picture()
+    def answer(self, **values: Any) -> Picture:
+        """The picture after a hand has set these controls and let go."""
+        with self._one_at_a_time:
+            self._remember(values, released=True)
+            return self._picture()
 
     @traitlets.observe("asked")
     def _on_asked(self, change: Any) -> None:
         with self._one_at_a_time:  # widget messages may arrive in a thread of their own
             asked = change["new"]
+            if asked["forget"]:
+                self._tries.clear()
             self._remember(asked["values"], asked["released"])
             self.picture = _pack(self._header(asked["seq"]))
 
+    def _position(self) -> dict[str, float]:
+        return {name: self._values[name] for name in self._sliders}
+
     def _remember(self, values: dict[str, Any], released: bool) -> None:
-        values = dict(values)
-        if values.pop("reset", False):
-            self._memory.tries.clear()
-        self._memory.values.update(values)
-        tries = self._memory.tries
-        if released and self._memory.values not in tries[-1:]:
-            tries.append(dict(self._memory.values))
+        self._values.update(values)
+        if released and self._position() not in self._tries[-1:]:
+            self._tries.append(self._position())
 
     def _picture(self) -> Picture:
-        values, tries = self._memory.values, self._memory.tries
-        earlier = [SimpleNamespace(**v) for v in tries if v != values][-GHOSTS:]
-        return self._draw(SimpleNamespace(**values, earlier=earlier, tries=len(tries)))
+        here = self._position()
+        earlier = [SimpleNamespace(**there) for there in self._tries if there != here][-GHOSTS:]
+        return self._draw(SimpleNamespace(**self._values, earlier=earlier, tries=len(self._tries)))
 
     def _header(self, seq: int) -> dict[str, Any]:
-        header: dict[str, Any] = {"seq": seq, "values": self._memory.values}
+        header: dict[str, Any] = {"seq": seq, "values": self._values}
         try:
             picture = self._picture()
         except Exception as error:  # the student's function may raise anything; show it

@@ -10,7 +10,8 @@ const GAP = 72;
 const NARROW = 760;
 const WIDEST = 852;
 const THUMB = 20;
-const PATIENCE = 5000;
+const PATIENCE = 5000; // ms
+const LOG_STEPS = 100; // of a slider whose scale is logarithmic
 const TITLE = 34;
 const TICKS = 34;
 const UNDER = 48;
@@ -59,6 +60,7 @@ class FigureView {
     model.on("change:picture", this.onPicture);
     this.watch();
     this.arrange();
+    el.figure = this; // for the console, and for tests
     el.dataset.ready = "1";
   }
 
@@ -123,18 +125,23 @@ class FigureView {
       return;
     }
     const slider = this.slider(control);
-    const toInput = control.log ? Math.log10 : (v) => v;
-    const fromInput = control.log ? (v) => 10 ** v : (v) => v;
+    const { low, high, log } = control;
+    const toInput = (v) => (log ? (LOG_STEPS * Math.log(v / low)) / Math.log(high / low) : v);
+    const fromInput = (v) => (log ? low * (high / low) ** (v / LOG_STEPS) : v);
     slider.input.addEventListener("input", () => this.set(name, fromInput(+slider.input.value)));
     slider.input.addEventListener("change", () => this.releaseSoon());
+    const number = (value) => tickText(control.format, value);
+    if (slider.output) {
+      const widest = Math.max(...[low, high, control.start].map((value) => number(value).length));
+      slider.output.style.minWidth = `${widest + control.unit.length + 1}ch`;
+    }
     this.controls[name] = {
       spec: control,
       slider,
       show: (value) => {
         slider.input.value = toInput(value);
-        const text = `${tickText(control.format, value)}${control.unit ? ` ${control.unit}` : ""}`;
-        slider.input.setAttribute("aria-valuetext", text);
-        if (slider.output) setRichText(slider.output, `**${tickText(control.format, value)}** ${control.unit}`);
+        slider.input.setAttribute("aria-valuetext", `${number(value)} ${control.unit}`.trim());
+        if (slider.output) setRichText(slider.output, `**${number(value)}** ${control.unit}`);
       },
     };
   }
@@ -145,8 +152,8 @@ class FigureView {
     const wrap = make("div", under ? "sc-under" : "sc-free", place);
     if (symbol) setRichText(make("span", "sc-symbol", wrap), symbol);
     const input = make("input", "sc-slider", wrap);
-    const [min, max] = log ? [Math.log10(low), Math.log10(high)] : [low, high];
-    Object.assign(input, { type: "range", min, max, step: log ? (max - min) / 100 : step });
+    const [min, max, by] = log ? [0, LOG_STEPS, 1] : [low, high, step];
+    Object.assign(input, { type: "range", min, max, step: by });
     input.dataset.control = name;
     input.dataset.lmSuppressShortcuts = "true";
     input.setAttribute("aria-label", label);
@@ -187,7 +194,7 @@ class FigureView {
   // --- layout ---------------------------------------------------------------------------
 
   arrange() {
-    const width = Math.min(WIDEST, this.el.clientWidth - BLEED);
+    const width = Math.min(WIDEST, this.stage.clientWidth);
     if (!width) return;
     this.width = width;
     const narrow = width < NARROW;
@@ -317,8 +324,9 @@ class FigureView {
     this.waiting = true;
     this.stale = false;
     this.el.dataset.asked = String(this.seq);
-    this.model.set("asked", { seq: this.seq, values: { ...this.values }, released: !!this.released });
-    this.released = false;
+    const { seq, values, released = false, forget = false } = this;
+    this.model.set("asked", { seq, values: { ...values }, released, forget });
+    this.released = this.forget = false;
     this.model.save_changes();
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.giveUp(), PATIENCE);
@@ -340,9 +348,8 @@ class FigureView {
     this.setPlaying(false);
     this.clock.value = 0;
     this.dragged = false;
-    this.values.reset = true;
+    this.forget = true;
     this.ask(true);
-    delete this.values.reset;
   }
 
   accept(picture, first = false) {

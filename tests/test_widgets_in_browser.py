@@ -1,0 +1,460 @@
+"""Every control of every figure, driven by a hand and by the keyboard in a real JupyterLab."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import LabServer, Watch, command, errors, new_page, open_notebook, run_all
+from tests.browser import screenshot as keep
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
+
+LECTURE = "lectures/01_landscapes.ipynb"
+FIGURES = {
+    "throw": "Where would you aim to throw farthest?",
+    "wall": "How does the wall cut the landscape?",
+    "ascent_free": "Does gradient ascent find the best throw?",
+    "ascent_wall": "Every step goes uphill. Where does it end?",
+    "many_starts": "Of 61 starts, how many reach the top?",
+}
+HANDLES = {"throw": 1, "wall": 1, "ascent_free": 1, "ascent_wall": 1}
+
+
+@pytest.fixture(scope="module")
+def lecture(browser: Browser, lab_server: LabServer) -> Iterator[Page]:
+    """Lecture 01, run from top to bottom."""
+    page = new_page(browser, lab_server)
+    watch = Watch(page)
+    open_notebook(page, LECTURE)
+    run_all(page)
+    assert errors(page) == []
+    yield page
+    page.context.close()
+    lab_server.end_sessions()
+    assert not watch.outside, f"requests left this machine: {watch.outside}"
+    assert not watch.raised, f"the page raised: {watch.raised}"
+
+
+@pytest.fixture
+def figure(lecture: Page, request: pytest.FixtureRequest) -> Locator:
+    """The figure named by the parameter, in view and reset."""
+    return shown(lecture, FIGURES[request.param])
+
+
+def shown(page: Page, question: str) -> Locator:
+    found = page.locator(".sc-figure[data-ready]").filter(has_text=question)
+    found.scroll_into_view_if_needed()
+    found.locator("[data-control=reset]").click()
+    settled(found)
+    return found
+
+
+def settled(figure: Locator) -> None:
+    """Wait until Python has answered the last question and the answer is drawn."""
+    figure.evaluate(
+        """el => new Promise(done => {
+            const look = () => (el.dataset.asked === el.dataset.seq && !el.figure.frame
+                && !el.figure.clock.playing ? done() : requestAnimationFrame(look));
+            requestAnimationFrame(look);
+        })"""
+    )
+
+
+def pixels(figure: Locator) -> str:
+    return str(figure.locator("canvas").evaluate("canvas => canvas.toDataURL()"))
+
+
+def look(figure: Locator) -> tuple[str, str]:
+    settled(figure)
+    return pixels(figure), figure.locator(".sc-readout").inner_text()
+
+
+def handle_at(figure: Locator, index: int = 0) -> tuple[float, float]:
+    """Where a handle is on the page."""
+    x, y = figure.evaluate(
+        """(el, i) => {
+            const box = el.querySelector('canvas').getBoundingClientRect();
+            const handle = el.figure.handles[i];
+            return [box.left + handle.px, box.top + handle.py];
+        }""",
+        index,
+    )
+    return x, y
+
+
+def drag(figure: Locator, by: tuple[float, float], index: int = 0) -> None:
+    mouse = figure.page.mouse
+    x, y = handle_at(figure, index)
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + by[0], y + by[1], steps=8)
+    mouse.up()
+    settled(figure)
+
+
+def drag_slider(figure: Locator, name: str, part: float) -> float:
+    """Take the thumb to `part` of the way along its track; the value that it then has."""
+    slider = figure.locator(f"input[data-control={name}]")
+    low, high, value = (
+        float(slider.evaluate(f"node => +node.{a}")) for a in ("min", "max", "value")
+    )
+    box = slider.bounding_box()
+    assert box
+    track = box["width"] - 20
+    mouse, y = figure.page.mouse, box["y"] + box["height"] / 2
+    mouse.move(box["x"] + 10 + track * (value - low) / (high - low), y)
+    mouse.down()
+    mouse.move(box["x"] + 10 + track * part, y, steps=8)
+    mouse.up()
+    settled(figure)
+    return float(slider.evaluate("node => +node.value"))
+
+
+def sliders(figure: Locator) -> list[str]:
+    names = figure.locator("input[type=range]").evaluate_all(
+        "all => all.map(n => n.dataset.control)"
+    )
+    return [str(name) for name in names]
+
+
+every_figure = pytest.mark.parametrize("figure", FIGURES, indirect=True)
+
+
+def test_the_lecture_shows_all_its_figures(lecture: Page) -> None:
+    expect(lecture.locator(".sc-figure[data-ready]")).to_have_count(len(FIGURES))
+
+
+@every_figure
+def test_a_mouse_takes_every_slider_to_its_ends_and_middle(figure: Locator) -> None:
+    for name in sliders(figure):
+        figure.locator("[data-control=reset]").click()
+        clock = figure.locator("input[data-control=clock]")
+        if name != "clock" and clock.count():
+            clock.press("End")  # where a start or a rate shows its effect
+        slider = figure.locator(f"input[data-control={name}]")
+        low, high = (float(slider.evaluate(f"node => +node.{a}")) for a in ("min", "max"))
+        seen = set()
+        for part in (0, 0.5, 1):
+            value = drag_slider(figure, name, part)
+            assert value == pytest.approx(low + part * (high - low), abs=0.03 * (high - low))
+            seen.add(look(figure))
+        assert len(seen) == 3, f"{name} shows the same at different values"
+
+
+@every_figure
+def test_keys_take_every_slider_to_its_ends(figure: Locator) -> None:
+    for name in sliders(figure):
+        slider = figure.locator(f"input[data-control={name}]")
+        slider.focus()
+        seen = []
+        for key in ("Home", "ArrowRight", "Shift+ArrowRight", "ArrowUp", "End", "ArrowLeft"):
+            slider.press(key)
+            settled(figure)
+            seen.append(float(slider.evaluate("node => +node.value")))
+        low, high, step = (
+            float(slider.evaluate(f"node => +node.{a}")) for a in ("min", "max", "step")
+        )
+        wanted = [low, low + step, low + 11 * step, low + 12 * step, high, high - step]
+        assert seen == pytest.approx(wanted, abs=0.51 * step), name
+
+
+@every_figure
+def test_every_button_does_something(figure: Locator) -> None:
+    for name in figure.locator("button").evaluate_all("all => all.map(n => n.dataset.control)"):
+        if name in ("reset", "play"):
+            continue
+        before = look(figure)
+        figure.locator(f"button[data-control={name}]").click()
+        assert look(figure) != before, name
+
+
+@pytest.mark.parametrize("figure", HANDLES, indirect=True)
+def test_the_picture_follows_the_hand_and_reset_takes_it_back(figure: Locator) -> None:
+    start = look(figure)
+    drag(figure, (-30, -25))
+    moved = look(figure)
+    assert moved[0] != start[0]
+    figure.locator("[data-control=reset]").click()
+    assert look(figure)[1] == start[1]
+
+
+def test_a_throw_that_clears_the_wall_is_read_out_and_kept(lecture: Page) -> None:
+    figure = shown(lecture, FIGURES["throw"])
+    readout = figure.locator(".sc-readout")
+    expect(readout).to_contain_text("J(θ) = 5.00 m")
+    slider = figure.locator("input[data-control=theta]")
+    for angle in ("0.6", "0.95"):
+        slider.evaluate(
+            """(node, value) => { node.value = value;
+                for (const type of ['input', 'change']) node.dispatchEvent(new Event(type)); }""",
+            angle,
+        )
+        expect(readout).to_contain_text(f"θ = {float(angle):.2f} rad")
+        figure.page.wait_for_function(
+            "([el, n]) => el.figure.picture.aside.startsWith(n)",
+            arg=[figure.element_handle(), "2" if angle == "0.6" else "3"],
+        )
+    expect(readout).to_contain_text("J(θ) = 11.63 m")
+    expect(readout).to_contain_text("clears the wall by 0.37 m")
+    expect(readout).to_contain_text("3 throws · best so far 11.63 m")
+    figure.get_by_role("button", name="Show landscape").click()
+    settled(figure)
+    keep(lecture, "throw")
+
+
+def test_the_wall_out_of_reach_of_every_throw_says_so(lecture: Page) -> None:
+    figure = shown(lecture, FIGURES["wall"])
+    figure.locator("input[data-control=h]").press("End")
+    settled(figure)
+    expect(figure.locator(".sc-readout")).to_contain_text("no throw clears it: at 5.00 m")
+    keep(lecture, "wall")
+
+
+def test_gradient_ascent_is_stepped_played_paused_and_scrubbed(lecture: Page) -> None:
+    figure = shown(lecture, FIGURES["ascent_wall"])
+    readout = figure.locator(".sc-readout")
+    for step, distance in enumerate(("11.37", "11.90", "12.41", "5.00"), start=1):
+        figure.get_by_role("button", name="Step").click()
+        expect(readout).to_contain_text(f"step {step}")
+        expect(readout).to_contain_text(f"J = {distance} m")
+    keep(lecture, "ascent_wall")
+    figure.get_by_role("button", name="Play").click()
+    expect(readout).to_contain_text(re.compile(r"step (1[0-9]|[2-9][0-9])"))
+    figure.get_by_role("button", name="Pause").click()
+    paused = readout.inner_text()
+    assert "step 60" not in paused
+    scrubber = figure.locator("input[data-control=clock]")
+    scrubber.press("Home")
+    expect(readout).to_contain_text("J = 10.81 m")
+    scrubber.press(" ")
+    expect(readout).to_contain_text("step 60")
+    expect(readout).to_contain_text("the best throw reaches 12.83 m")
+
+
+def test_61_starts_end_on_the_plateau_and_without_the_wall_on_the_top(lecture: Page) -> None:
+    figure = shown(lecture, FIGURES["many_starts"])
+    figure.locator("input[data-control=clock]").press("End")
+    expect(figure.locator(".sc-readout")).to_contain_text("reach the top 0")
+    settled(figure)
+    keep(lecture, "many_starts")
+    figure.get_by_role("button", name="Take the wall away").click()
+    expect(figure.locator(".sc-readout")).to_contain_text("reach the top 61")
+
+
+@every_figure
+def test_a_screen_reader_finds_names_and_numbers(figure: Locator) -> None:
+    settled(figure)
+    sentence = figure.get_by_role("img").get_attribute("aria-label")
+    assert sentence and "?" in sentence and re.search(r"\d", sentence)
+    for slider in figure.locator("input[type=range]").all():
+        assert slider.get_attribute("aria-label")
+        assert slider.get_attribute("aria-valuetext")
+        assert slider.get_attribute("data-lm-suppress-shortcuts") == "true"
+    assert figure.locator(".sc-readout").get_attribute("aria-live") == "polite"
+
+
+def test_the_dark_theme_reaches_canvas_and_controls(lecture: Page) -> None:
+    figure = shown(lecture, FIGURES["throw"])
+    light = look(figure)
+    theme = "name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+    try:
+        lecture.evaluate(theme, "JupyterLab Dark")
+        lecture.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+        expect(figure.get_by_role("heading")).to_have_css("color", "rgb(230, 232, 234)")
+        for name in ("throw", "wall", "ascent_wall", "many_starts"):
+            shown(lecture, FIGURES[name])
+            keep(lecture, f"{name}_dark")
+        assert look(shown(lecture, FIGURES["throw"]))[0] != light[0]
+    finally:
+        lecture.evaluate(theme, "JupyterLab Light")
+        lecture.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
+
+
+def test_a_figure_survives_scrolling_away_and_running_its_cell_again(lecture: Page) -> None:
+    figure = shown(lecture, FIGURES["throw"])
+    before = look(figure)
+    shown(lecture, FIGURES["many_starts"])
+    figure = shown(lecture, FIGURES["throw"])
+    assert look(figure) == before
+    lecture.locator(".jp-CodeCell").filter(has=figure).locator(".jp-InputArea").click()
+    command(lecture, "notebook:run-cell")
+    expect(lecture.locator(".sc-figure[data-ready]")).to_have_count(len(FIGURES))
+    again = shown(lecture, FIGURES["throw"])
+    drag(again, (0, -60))
+    expect(again.locator(".sc-readout")).not_to_contain_text("θ = 0.35")
+
+
+def test_a_narrow_window_stacks_the_panels(lecture: Page) -> None:
+    figure = shown(lecture, FIGURES["throw"])
+    wide = figure.locator("canvas").bounding_box()
+    try:
+        lecture.set_viewport_size({"width": 1000, "height": 1000})
+        lecture.wait_for_function(
+            "([el, height]) => el.querySelector('canvas').clientHeight > height",
+            arg=[figure.element_handle(), 1.3 * wide["height"] if wide else 0],
+        )
+        figure.scroll_into_view_if_needed()
+        keep(lecture, "throw_narrow")
+    finally:
+        lecture.set_viewport_size({"width": 1400, "height": 1000})
+
+
+# --- figures of a test's own ----------------------------------------------------------------
+
+SLOW = """
+import time
+from course.widgets.figure import *
+from course.widgets import marks as m
+calls = []
+def draw(now):
+    calls.append(now.a)
+    time.sleep(0.2)
+    return Picture({"p": [m.points([now.a], [0.5])]}, [f"a = **{now.a:.2f}**"], alt="a dot")
+panel = Panel("p", "A dot", "", Axis(0, 1), Axis(0, 1), height=80)
+Figure("Slow?", "", [Column([panel])], [Slider("a", "a", "a", 0, 1, 0, under="p")], draw)
+"""
+
+MARKS = """
+import torch
+from course.widgets.figure import *
+from course.widgets import marks as m
+t = torch.linspace(0, 1, 5)
+ALL = {
+    "curve": m.curve([0, 1], [0.2, 0.8]),
+    "curves": m.curve([[0, 1], [0, 1]], [[0.2, 0.8], [0.4, 0.1]], "truth", t=[0, 1]),
+    "band": m.band([0, 1], [0.2, 0.3], [0.5, 0.6], "gradient"),
+    "points": m.points([0.5], [0.5], kind="current"),
+    "moving points": m.points(torch.rand(5, 3), torch.rand(5, 3), kind="cross", t=t),
+    "arrow": m.arrow(0.5, 0.5, 0.2, 0.2, "first", length=40, text="+2"),
+    "image": m.image(torch.linspace(0, 1, 12).reshape(3, 4), (0.2, 0.8), (0.2, 0.8)),
+    "text": m.text(0.5, 0.5, "*θ*_{1} = **2**"),
+    "line": m.line([0.5, 0.5], [0, 1], "jump"),
+    "body": m.body([[-0.1, -0.1], [0.1, -0.1], [0.1, 0.1]], t, 0.5, 2 * t, t=t),
+    "angle": m.angle(0.5, 0.5, 1.0, "*θ*"),
+    "value": m.value("x", 0.5, "0.50"),
+    "handle": m.handle(0.5, 0.5, {"x": "a"}, arrows=[(1, 0)]),
+}
+def draw(now):
+    shown = [] if now.a == 0 else [list(ALL.values())[int(now.a) - 1]]
+    return Picture({"p": shown}, [f"mark **{int(now.a)}**"], alt="one mark")
+panel = Panel("p", "Marks", "", Axis(0, 1), Axis(0, 1), height=160)
+control = Slider("a", "which mark", "a", 0, len(ALL), 0, step=1, format="d")
+Figure("One?", "", [Column([panel])], [control], draw, Clock(1, 1, step=0.01))
+"""
+
+STUDENT = """
+from course.widgets import throw
+def distance(theta):
+    if theta[0] > 0.5:
+        raise RuntimeError("my own mistake")
+    return 5.0 + 0 * theta
+throw(distance)
+"""
+
+
+def show_cell(page: Page, server: LabServer, source: str) -> Locator:
+    """The figure that a notebook of one cell shows."""
+    name = "figure_of_a_test.ipynb"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(book, server.root / name)
+    open_notebook(page, name)
+    run_all(page)
+    assert errors(page) == []
+    figure = page.locator(".sc-figure[data-ready]")
+    figure.wait_for()
+    return figure
+
+
+def test_the_newest_value_wins_when_python_is_slower_than_the_hand(
+    page: Page, lab_server: LabServer
+) -> None:
+    figure = show_cell(page, lab_server, SLOW)
+    slider = figure.locator("input[data-control=a]")
+    slider.evaluate(
+        """async node => { for (let i = 1; i <= 40; i += 1) {
+            node.value = i / 40; node.dispatchEvent(new Event('input'));
+            await new Promise(requestAnimationFrame); } }"""
+    )
+    expect(figure.locator(".sc-readout")).to_contain_text("a = 1.00")
+    settled(figure)
+    assert int(figure.get_attribute("data-seq") or 0) < 15  # of 40 values: none queued
+    slider.focus()
+    slider.press("Home")
+    expect(figure.locator(".sc-readout")).to_contain_text("a = 0.00")
+
+
+def test_every_kind_of_mark_leaves_its_trace(page: Page, lab_server: LabServer) -> None:
+    figure = show_cell(page, lab_server, MARKS)
+    figure.locator("input[data-control=clock]").press("End")
+    slider = figure.locator("input[data-control=a]")
+    slider.focus()
+    slider.press("Home")
+    seen = [look(figure)[0]]
+    for _ in range(int(slider.get_attribute("max") or 0)):
+        slider.press("ArrowRight")
+        seen.append(look(figure)[0])
+        assert figure.locator(".sc-notice").inner_text() == ""
+    assert len(set(seen)) == len(seen) == 14
+
+
+def test_bodies_and_moving_points_follow_the_clock(page: Page, lab_server: LabServer) -> None:
+    figure = show_cell(page, lab_server, MARKS)
+    slider, clock = (figure.locator(f"input[data-control={name}]") for name in ("a", "clock"))
+    for mark in (2, 5, 10):
+        slider.evaluate(
+            "(n, v) => { n.value = v; n.dispatchEvent(new Event('input')); }", str(mark)
+        )
+        clock.press("Home")
+        first = look(figure)[0]
+        clock.press("End")
+        assert look(figure)[0] != first, f"mark {mark} does not move"
+
+
+def test_a_students_function_is_drawn_and_its_error_is_shown(
+    page: Page, lab_server: LabServer
+) -> None:
+    figure = show_cell(page, lab_server, STUDENT)
+    notice = figure.locator(".sc-notice")
+    expect(notice).to_be_empty()
+    slider = figure.locator("input[data-control=theta]")
+    slider.press("End")
+    expect(notice).to_contain_text("RuntimeError: my own mistake")
+    keep(page, "student_error")
+    slider.press("Home")
+    expect(notice).to_be_empty()
+    expect(figure.locator(".sc-readout")).to_contain_text("J(θ) = 5.00 m")
+
+
+def test_a_dead_kernel_is_named(page: Page, lab_server: LabServer) -> None:
+    figure = show_cell(page, lab_server, SLOW)
+    lab_server.end_sessions()
+    slider = figure.locator("input[data-control=a]")
+    slider.press("ArrowRight")
+    expect(figure.locator(".sc-notice")).to_contain_text("run this cell again", timeout=20_000)
+
+
+def test_without_motion_play_jumps_to_the_end(browser: Browser, lab_server: LabServer) -> None:
+    context = browser.new_context(
+        base_url=lab_server.url,
+        viewport={"width": 1400, "height": 1000},
+        reduced_motion="reduce",
+        device_scale_factor=2,
+    )
+    context.request.get(f"/lab?token={lab_server.token}")
+    page = context.new_page()
+    figure = show_cell(page, lab_server, MARKS)
+    figure.get_by_role("button", name="Play").click()
+    settled(figure)
+    assert figure.evaluate("el => el.figure.clock.value") == 1
+    size = json.loads(
+        figure.locator("canvas").evaluate("c => JSON.stringify([c.width, c.clientWidth])")
+    )
+    assert size[0] == 2 * size[1]
+    context.close()
+    lab_server.end_sessions()
