@@ -57,6 +57,13 @@ def test_some_visible_message_names_this_mistake_alone(name: str, mistake: Calla
     assert any(" Or: " not in squeeze(message) for message in named)
 
 
+@pytest.mark.parametrize(("name", "mistake"), MISTAKES, ids=lambda x: getattr(x, "__name__", x))
+def test_a_message_holds_nothing_that_jupyterlab_takes_for_a_path(
+    name: str, mistake: Callable
+) -> None:
+    assert "/" not in squeeze(mistake.__doc__)
+
+
 def not_written(*args: object) -> None:
     raise NotImplementedError
 

@@ -159,7 +159,7 @@ def test_autograding_prints_no_noise(graded: Graded) -> None:
 
 def test_feedback_names_the_mistake_without_a_traceback(graded: Graded) -> None:
     page = feedback(graded.classroom, "wrong")
-    assert "yours is twice that" in page
+    assert "Your k is twice what it should be" in page
     assert "Traceback (most recent" not in page and "site-packages" not in page
 
 

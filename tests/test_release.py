@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -118,29 +117,6 @@ def test_a_deleted_test_can_be_put_back(folder: str, name: str) -> None:
     cells = [grader(cell) for cell in read(folder, name).cells if grader(cell)]
     for before, after in itertools.pairwise(cells):
         assert before["grade"] or before["solution"] or not after["grade"], after["grade_id"]
-
-
-@each_notebook
-def test_a_notebook_reads_as_prose_with_short_cells(folder: str, name: str) -> None:
-    cells = read(folder, name).cells
-    kinds = "".join(cell.cell_type[0] for cell in cells)
-    assert kinds[0] == "m" and "ccc" not in kinds
-    for cell in (cell for cell in cells if cell.cell_type == "code"):
-        shown = set(cell.source.split("\n")) - set(secret_lines(cell.source))
-        assert len(shown) <= 15, cell.id
-        assert cell.outputs == [] and cell.execution_count is None
-    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    levels = [len(mark) for mark in re.findall(r"^(#+) ", prose, flags=re.MULTILINE)]
-    assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
-
-
-@pytest.mark.parametrize("folder", ["solutions", "exercises"])
-def test_notebooks_are_formatted(folder: str) -> None:
-    for verb in ["format", "--check"], ["check"]:
-        command = [sys.executable, "-m", "ruff", *verb, folder]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout
 
 
 def test_releasing_twice_gives_the_same_bytes_and_leaves_nothing_behind(

@@ -1,6 +1,7 @@
 """Known mistakes of exercise 01: the angles of a wall, the distance with a wall, gradient ascent.
 
-Notation as in `smoothlib.objectives.BallWall`: k = g x_w² / (2 v²), T = tan θ.
+Notation as in `smoothlib.objectives.BallWall`: k = g x_w² / (2 v²), T = tan θ. JupyterLab
+takes a slash in a message for a path and colours it, so there is none.
 """
 
 import math
@@ -23,7 +24,7 @@ def uses_h_alone(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
 
 
 def forgets_the_half(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
-    """k = g x_w² / (2 v²), and yours is twice that: a falling ball drops g t² / 2."""
+    """Your k is twice what it should be: in t seconds a ball falls by half of g t²."""
     k = 2 * _k(v, x_w, g)
     return _angles(v, t, x_w, k, h + k)
 

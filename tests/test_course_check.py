@@ -1,0 +1,98 @@
+"""`course check`: the visible tests of a notebook, in the terminal."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from course import cli
+from tests.exercises import read
+
+NAME = "01_landscapes"
+WRONG = """
+def wall_angles(v, t, x_w, h, g):
+    k = g * x_w**2 / (2 * v**2)
+    root = math.sqrt(x_w**2 - 4 * k * h)
+    return [math.atan((x_w + s * root) / (2 * k)) for s in (-1, 1)] + [math.acos(x_w / (v * t))]
+"""
+
+
+def filled(answers: dict[str, str]) -> NotebookNode:
+    """The released notebook with these answers in place of the stubs."""
+    notebook = read("exercises", NAME)
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    return notebook
+
+
+def check(tmp_path: Path, notebook: NotebookNode) -> int:
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    return cli.main(["check", str(tmp_path / "mine.ipynb")])
+
+
+def test_the_solution_passes(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    solved = {cell.id: cell.source for cell in read("solutions", NAME).cells}
+    names = ("wall_angles", "wall_distance", "gradient_ascent")
+    assert check(tmp_path, filled({name: solved[name] for name in names})) == 0
+    printed = capfd.readouterr()
+    assert "7 of 7 points; hidden tests run when it is graded" in printed.out
+    assert printed.err == ""
+
+
+def test_a_table_tells_not_started_from_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert check(tmp_path, filled({"wall_angles": WRONG})) == 1
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1].split() == ["test", "points", "result"]
+    assert lines[2].split() == ["test_wall_angles_default", "0", "/", "1", "failed"]
+    assert any("The constant term of the quadratic in T is h + k" in line for line in lines)
+    assert "  test_wall_distance_edges          0 / 1   not started" in lines
+    assert lines[-1].startswith("0 of 7 points")
+
+
+def test_a_cell_that_does_not_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert check(tmp_path, filled({"wall_angles": "def wall_angles(v, t:\n    return"})) == 1
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2].split() == ["wall_angles", "did", "not", "run"]
+    assert lines[3].startswith("SyntaxError: ")
+
+
+def test_a_tag_does_not_skip_a_test(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    notebook = read("exercises", NAME)
+    for cell in notebook.cells:
+        cell.metadata["tags"] = ["skip-execution"]
+    assert check(tmp_path, notebook) == 1
+    assert "0 of 7 points" in capsys.readouterr().out
+
+
+def test_the_notebook_is_not_changed(tmp_path: Path) -> None:
+    notebook = filled({"wall_angles": WRONG})
+    check(tmp_path, notebook)
+    assert nbformat.read(tmp_path / "mine.ipynb", as_version=4) == notebook
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.ipynb"]
+
+
+def test_what_cannot_be_checked_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    broken = tmp_path / "broken.ipynb"
+    broken.write_text("{")
+    empty = tmp_path / "empty.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(), empty)
+    for argument, says in (
+        ("99", "no exercise '99'; there are: 01_landscapes"),
+        (str(tmp_path / "none.ipynb"), "there is no notebook"),
+        (str(broken), "is not a notebook"),
+        (str(empty), "holds no tests"),
+    ):
+        assert cli.main(["check", argument]) == 1
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and says in error, error
+
+
+def test_a_notebook_that_ends_its_kernel_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert check(tmp_path, filled({"wall_angles": "import os\nos._exit(0)"})) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "ended its kernel" in error

@@ -1,0 +1,102 @@
+"""A student solves exercise 01 in JupyterLab: wrong, then right, then Validate."""
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import PATIENCE_MS, LabServer, command, open_notebook, screenshot
+from tests.exercises import grader, read
+
+NAME = "01_landscapes"
+PATH = f"exercises/{NAME}/{NAME[3:]}.ipynb"
+IDS = [cell.id for cell in read("exercises", NAME).cells]
+SOLVED = {cell.id: cell.source for cell in read("solutions", NAME).cells}
+ANSWERS = [c.id for c in read("solutions", NAME).cells if c.cell_type == "code" and grader(c)]
+ANSWERS = [name for name in ANSWERS if name != "setup" and not name.startswith("test_")]
+WRONG = """\
+def wall_angles(v, t, x_w, h, g):
+    k = g * x_w**2 / v**2
+    root = math.sqrt(x_w**2 - 4 * k * (h + k))
+    low, high = (x_w - root) / (2 * k), (x_w + root) / (2 * k)
+    return math.atan(low), math.atan(high), math.acos(x_w / (v * t))
+"""
+
+pytestmark = pytest.mark.browser
+
+
+def go_to(page: Page, name: str) -> Locator:
+    """Make a cell the active one, bring it into view, and return it."""
+    index = IDS.index(name)
+    page.evaluate(
+        """async index => {
+            const notebook = jupyterapp.shell.currentWidget.content;
+            notebook.activeCellIndex = index;
+            await notebook.scrollToItem(index, 'center');
+        }""",
+        index,
+    )
+    return page.locator(".jp-Notebook .jp-Cell.jp-mod-active")
+
+
+def answer(page: Page, name: str, source: str) -> None:
+    """Replace the text of a cell, as a hand would, and run it."""
+    go_to(page, name).locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(source)
+    command(page, "notebook:run-cell")
+
+
+def run_cell(page: Page, name: str) -> Locator:
+    """Run a cell and return where its output is shown."""
+    cell = go_to(page, name)
+    command(page, "notebook:run-cell")
+    return cell.locator(".jp-OutputArea-output")
+
+
+def test_a_wrong_answer_is_named_and_the_right_one_passes(
+    page: Page, lab_server: LabServer
+) -> None:
+    open_notebook(page, PATH)
+    run_cell(page, "setup")
+    run_cell(page, "wall_angles")
+    output = run_cell(page, "test_wall_angles_default")
+    expect(output).to_have_text("wall_angles: not started")
+    screenshot(page, "exercise_not_started")
+
+    answer(page, "wall_angles", WRONG)
+    output = run_cell(page, "test_wall_angles_default")
+    expect(output).to_contain_text("Your k is twice what it should be")
+    expect(output).not_to_contain_text("Traceback")
+    screenshot(page, "exercise_wrong")
+
+    answer(page, "wall_angles", SOLVED["wall_angles"])
+    output = run_cell(page, "test_wall_angles_default")
+    expect(output).to_have_text("wall_angles(10, 2, 5, 3, 9.81) is right")
+    screenshot(page, "exercise_right")
+
+
+def test_a_solved_notebook_validates(page: Page, lab_server: LabServer) -> None:
+    open_notebook(page, PATH)
+    run_cell(page, "setup")
+    for name in ANSWERS:
+        answer(page, name, SOLVED[name])
+    for name in "slope", "paths", "picture":
+        run_cell(page, name)
+    expect(go_to(page, "picture").locator("img")).to_be_visible()
+    screenshot(page, "exercise_picture")
+    go_to(page, "explain_the_fall").locator(".jp-MarkdownOutput").dblclick()
+    answer(
+        page, "explain_the_fall", "It knew the slope at one point, and no slope tells of a jump."
+    )
+    page.get_by_role("button", name="Validate").click()
+    dialog = page.locator(".jp-Dialog-content")
+    expect(dialog).to_contain_text("Success!", timeout=PATIENCE_MS)
+    screenshot(page, "exercise_validated")
+    dialog.get_by_role("button").last.click()
+
+
+def test_the_formgrader_lists_the_exercise(page: Page, lab_server: LabServer) -> None:
+    open_notebook(page, PATH)
+    page.evaluate("() => jupyterapp.commands.execute('nbgrader:open-formgrader')")
+    row = page.frame_locator("iframe").get_by_role("row", name=NAME)
+    expect(row).to_be_visible()
+    screenshot(page, "formgrader")
