@@ -312,6 +312,7 @@ class FigureView {
 
   ask(released) {
     clearTimeout(this.release);
+    if (this.spec.clock?.replay && this.clock.playing) this.setPlaying(false);
     this.released = this.released || released;
     for (const [name, control] of Object.entries(this.controls)) control.show(this.values[name]);
     this.readout.setAttribute("aria-busy", String(!released));
