@@ -24,6 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# What math raises at every root of a negative number: shared by too many mistakes to name one.
+DOMAIN_ERROR = ValueError("math domain error")
+
 
 class Known(NamedTuple):
     """What is known about the answers to one function of an exercise.
@@ -111,12 +114,16 @@ def _call(f: Callable, args: tuple) -> Outcome:
 def _problem(outcome: Outcome, args: tuple, gives: object, within: float) -> tuple[str, str] | None:
     """What is wrong with an outcome, as a headline and a hint; None if it is right."""
     if outcome.error is not None:
-        return f"raised {type(outcome.error).__name__}", ""
+        domain = "A number under a root is negative, or one in an arccos is larger than 1."
+        hint = domain if repr(outcome.error) == repr(DOMAIN_ERROR) else ""
+        return f"raised {type(outcome.error).__name__}", hint
     value, wanted = outcome.value, _tensor(gives)
     if value is None:
         return "returned nothing", "Did you forget the return statement?"
     if isinstance(gives, Tensor) and not isinstance(value, Tensor):
-        remedy = "torch.stack(...) makes one of a list of tensors, torch.as_tensor(...) of numbers."
+        remedy = (
+            "torch.stack makes one of a list of tensors, torch.tensor(..., dtype=...) of numbers."
+        )
         return f"returned a {type(value).__name__}; a tensor is expected", remedy
     try:
         got = _tensor(value)
@@ -127,7 +134,7 @@ def _problem(outcome: Outcome, args: tuple, gives: object, within: float) -> tup
             return f"shape {tuple(got.shape)}; {tuple(wanted.shape)} is expected", ""
         return f"returned {_count(got)}; {_count(wanted)} are expected", ""
     if isinstance(gives, Tensor) and got.dtype != gives.dtype:
-        remedy = "New tensors follow theirs with dtype=theta.dtype, or torch.full_like(theta, ...)."
+        remedy = "Give a new tensor the dtype of the argument, as in torch.zeros(3, dtype=x.dtype)."
         return f"dtype {_dtype(got)}; {_dtype(gives)} is expected, as in the input", remedy
     if got.isnan().any() and not wanted.isnan().any():
         return "not a number (nan) came back", "Look for 0/0, or a root or arccos out of range."
@@ -169,7 +176,7 @@ def _named(
 
 def _alike(one: Outcome, other: Outcome) -> bool:
     if one.error or other.error:
-        return repr(one.error) == repr(other.error)
+        return repr(one.error) == repr(other.error) != repr(DOMAIN_ERROR)
     return _same(one.value, other.value, 1e-4) and _same(one.args, other.args, 1e-4)
 
 

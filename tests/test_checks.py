@@ -114,6 +114,21 @@ def test_an_exception_is_named_with_the_students_line() -> None:
     assert "in your line: return math.pow(theta.no_such_thing, 2)" in text
 
 
+def test_an_error_that_many_mistakes_share_names_none_of_them() -> None:
+    def square(theta):
+        return math.sqrt(-1)
+
+    def takes_a_root(theta):
+        """You took a root; the square is wanted."""
+        return math.sqrt(-2)
+
+    with pytest.raises(CheckFailed) as failure:
+        known = Known("lecture 00, “Squares”", (takes_a_root,))
+        check(square, THETA, gives=THETA**2, known=known)
+    assert "You took a root" not in str(failure.value)
+    assert "A number under a root is negative" in str(failure.value)
+
+
 def test_the_line_shown_is_the_students_even_if_a_library_raised() -> None:
     def square(theta):
         return torch.stack(theta, 3)

@@ -29,6 +29,23 @@ def forgets_the_half(v: float, t: float, x_w: float, h: float, g: float) -> Angl
     return _angles(v, t, x_w, k, h + k)
 
 
+def forgets_to_square_x_w(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """In k the distance of the wall is squared, x_w ** 2, and in yours it is not."""
+    k = _k(v, x_w, g) / x_w
+    return _angles(v, t, x_w, k, h + k)
+
+
+def divides_the_root_only(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """Brackets are missing: x_w ± root is divided by 2 k as a whole, and you divide the root."""
+    k = _k(v, x_w, g)
+    root = math.sqrt(x_w**2 - 4 * k * (h + k))
+    return (
+        math.atan(x_w - root / (2 * k)),
+        math.atan(x_w + root / (2 * k)),
+        math.acos(x_w / (v * t)),
+    )
+
+
 def swaps_the_roots(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
     """θ1 and θ2 are swapped: θ1 is the low throw, so it takes the minus sign before the root."""
     theta1, theta2, theta_r = _right_angles(v, t, x_w, h, g)
@@ -295,6 +312,8 @@ WALL_ANGLES = Known(
     mistakes=(
         uses_h_alone,
         forgets_the_half,
+        forgets_to_square_x_w,
+        divides_the_root_only,
         swaps_the_roots,
         returns_degrees,
         returns_tangents,
