@@ -155,7 +155,7 @@ class Figure(anywidget.AnyWidget):
         draw: Callable[[SimpleNamespace], Picture],
         clock: Clock | None = None,
     ) -> None:
-        start = {control.name: control.start for control in controls}
+        start = {c.name: float(c.start) if isinstance(c, Slider) else c.start for c in controls}
         self._draw = draw
         self._values = dict(start)
         self._sliders = [control.name for control in controls if isinstance(control, Slider)]
@@ -191,6 +191,7 @@ class Figure(anywidget.AnyWidget):
 
     def _remember(self, values: dict[str, Any], released: bool) -> None:
         self._values.update(values)
+        self._values.update({name: float(self._values[name]) for name in self._sliders})
         if released and self._position() not in self._tries[-1:]:
             self._tries.append(self._position())
 

@@ -96,7 +96,9 @@ def distances(objective: BallThrow | BallWall, theta: Tensor, distance: Distance
     """J at angles (n,), by the student's function if there is one."""
     if distance is None:
         return objective(theta[:, None])
-    values = torch.as_tensor(distance(theta))
+    values = distance(theta)
+    if not isinstance(values, Tensor):
+        raise TypeError(f"distance(theta) returned {values!r}; a tensor of distances is wanted")
     if values.shape != theta.shape:
         raise ValueError(
             f"distance(theta) returned shape {tuple(values.shape)} for theta of shape "

@@ -274,7 +274,7 @@ def _window(ball: BallWall | None) -> float:
 
 def _angles(ball: BallWall | None, x_w: float) -> list[str]:
     if ball is None:
-        top = BallWall(x_w=x_w, h=-100).highest_clearable
+        top = BallWall(x_w=x_w, h=0.0).highest_clearable
         return [f"no throw clears it: at {x_w:.2f} m the ball rises to **{top:.2f} m** at most"]
     theta1, theta2, theta_r = ball.angles
     up, *down = ball.jumps().height.tolist()

@@ -1,0 +1,218 @@
+"""Figures without a browser: what they send, and that it is the mathematics of smoothlib."""
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from course.widgets import ascent, many_starts, move_the_wall, throw
+from course.widgets import marks as m
+from course.widgets.climbing import STEPS
+from course.widgets.figure import Axis, Clock, Column, Figure, Panel, Picture, Slider, Toggle
+from smoothlib import BallThrow, BallWall
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "throw": throw,
+    "move_the_wall": move_the_wall,
+    "ascent_free": lambda: ascent(BallThrow()),
+    "ascent_wall": lambda: ascent(BallWall()),
+    "many_starts": many_starts,
+}
+
+
+def unpack(message: bytes) -> dict[str, Any]:
+    """The picture as the browser reads it."""
+    size = int.from_bytes(message[:4], "little")
+    header: dict[str, Any] = json.loads(message[4 : 4 + size])
+    data = bytearray(message[4 + size :])
+
+    def revive(value: Any) -> Any:
+        if isinstance(value, dict) and "bytewise" in value:
+            count = math.prod(value["shape"])
+            dtype = torch.uint8 if value["bytewise"] else torch.float32
+            if count == 0:
+                return torch.empty(value["shape"], dtype=dtype)
+            flat = torch.frombuffer(data, dtype=dtype, count=count, offset=value["at"])
+            return flat.reshape(value["shape"])
+        if isinstance(value, dict):
+            return {key: revive(part) for key, part in value.items()}
+        return [revive(part) for part in value] if isinstance(value, list) else value
+
+    return {key: revive(value) for key, value in header.items()}
+
+
+def ask(figure: Figure, *, forget: bool = False, released: bool = True, **values: Any) -> dict:
+    """What the browser gets when a hand sets these values."""
+    seq = figure.asked.get("seq", 0) + 1
+    figure.asked = {"seq": seq, "values": values, "released": released, "forget": forget}
+    answer = unpack(figure.picture)
+    assert answer["seq"] == seq
+    return answer
+
+
+def find(answer: dict, panel: str, name: str, **wanted: Any) -> dict:
+    """The one mark of a panel that has these properties."""
+    found = [
+        mark
+        for mark in answer["panels"][panel]
+        if mark["mark"] == name and all(mark[key] == value for key, value in wanted.items())
+    ]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def tiny(draw: Callable[[SimpleNamespace], Picture], **more: Any) -> Figure:
+    panel = Panel("p", "P", "", Axis(0, 1), Axis(0, 1))
+    controls = [Slider("a", "a", "a", 0, 1, 0.5), Toggle("b", "Show", "Hide")]
+    return Figure("?", "", [Column([panel])], controls, draw, **more)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_corner_of_every_figure_has_a_picture(name: str) -> None:
+    figure = FIGURES[name]()
+    ends = [
+        (c["low"], c["start"], c["high"]) if c["kind"] == "slider" else (False, True)
+        for c in figure.spec["controls"]
+    ]
+    names = [c["name"] for c in figure.spec["controls"]]
+    panels = {panel["name"] for column in figure.spec["columns"] for panel in column["panels"]}
+    for values in itertools.product(*ends):
+        answer = ask(figure, **dict(zip(names, values, strict=True)))
+        assert "error" not in answer
+        assert set(answer["panels"]) == panels
+        assert answer["readout"] and answer["alt"]
+        steps = [item for item in answer["readout"] if isinstance(item, list)]
+        assert all(len(item) == STEPS + 1 for item in steps)
+
+
+@given(st.floats(0, 1.57))
+def test_the_throw_lands_where_smoothlib_says(theta: float) -> None:
+    answer = ask(throw(), theta=theta)
+    distance = float(BallWall()(torch.tensor([theta], dtype=torch.float64)))
+    assert find(answer, "scene", "value")["at"] == pytest.approx(distance)
+    assert find(answer, "landscape", "value")["text"] == f"{distance:.2f}"
+    assert f"{distance:.2f} m" in answer["readout"][1]
+
+
+def test_the_landscape_is_broken_at_its_jumps_and_nowhere_else() -> None:
+    answer = ask(throw(), shown=True)
+    curve = find(answer, "landscape", "curve")
+    broken = curve["x"][curve["y"].isnan()]
+    torch.testing.assert_close(broken.double(), BallWall().jumps().theta, rtol=0, atol=1e-6)
+    steps = curve["y"].diff().abs()
+    assert float(steps[~steps.isnan()].max()) < 0.3
+
+
+def test_earlier_throws_stay_and_reset_forgets_them() -> None:
+    figure = throw()
+    for theta in (0.5, 0.9, 0.9, 0.7):
+        answer = ask(figure, theta=theta)
+    assert answer["aside"].startswith("4 throws")  # the first one, and 0.9 once
+    assert find(answer, "landscape", "points", kind="try")["x"].tolist() == pytest.approx(
+        [0.35, 0.5, 0.9]
+    )
+    assert ask(figure, theta=0.7, shown=True)["aside"].startswith("4 throws")
+    assert ask(figure, theta=0.6, released=False)["aside"].startswith("4 throws")
+    assert ask(figure, theta=0.35, forget=True)["aside"].startswith("1 throw ")
+
+
+def test_at_most_eight_earlier_throws_are_drawn() -> None:
+    figure = throw()
+    for theta in torch.linspace(0.1, 1.5, 20).tolist():
+        answer = ask(figure, theta=theta)
+    assert len(find(answer, "landscape", "points", kind="try")["x"]) == 8
+
+
+def test_a_students_distance_takes_the_place_of_ours() -> None:
+    flat = throw(lambda theta: 7 + 0 * theta)
+    answer = ask(flat, theta=0.3, shown=True)
+    assert "7.00 m" in answer["readout"][1]
+    assert answer["readout"][2] == "smoothlib says **5.00 m**"
+    assert find(answer, "landscape", "curve", role="truth")  # the two differ: both are drawn
+    right = throw(lambda theta: BallWall()(theta[:, None]))
+    assert find(ask(right, theta=0.3, shown=True), "landscape", "curve")["role"] == "objective"
+
+
+@pytest.mark.parametrize(
+    ("distance", "message"),
+    [
+        (lambda theta: theta[0], r"returned shape \(\) .* one distance for each angle is wanted"),
+        (lambda theta: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda theta: None, "TypeError: distance\\(theta\\) returned None"),
+    ],
+)
+def test_a_students_mistake_is_shown_and_not_raised(distance: Callable, message: str) -> None:
+    answer = ask(throw(distance), theta=0.3)
+    assert re.search(message, answer["error"])
+
+
+def test_a_students_gradient_ascent_takes_the_place_of_ours() -> None:
+    def climb(df: Callable[[Tensor], Tensor], theta0: Tensor, lr: float, steps: int) -> Tensor:
+        path = [theta0]
+        for _ in range(steps):
+            path.append(path[-1] + lr * df(path[-1]))
+        return torch.stack(path)
+
+    ours, theirs = (ask(ascent(BallWall(), climb=c), theta0=1.1) for c in (None, climb))
+    assert ours["readout"] == theirs["readout"]
+    short = ask(ascent(BallWall(), climb=lambda *_: torch.zeros(3)), theta0=1.1)
+    assert "(3,) for 60 steps" in short["error"] and "(61,)" in short["error"]
+
+
+def test_the_map_shows_the_landscape_of_every_height() -> None:
+    answer = ask(move_the_wall(), x_w=5.0, h=3.0)
+    greys = find(answer, "map", "image")["values"].double() / 254 * 20
+    theta = torch.linspace(0, math.pi / 2, greys.shape[1], dtype=torch.float64)
+    heights = torch.linspace(0, 5, greys.shape[0])
+    for row in (0, 40, 77):  # at 77 of 99 the wall is 3.89 m high, and no throw clears it
+        h = float(heights[row])
+        truth = BallThrow()(theta[:, None]).clamp(max=5)
+        if h < BallWall().highest_clearable:
+            truth = BallWall(h=h)(theta[:, None])
+        off = (greys[row] - truth.clamp(min=0)).abs() > 0.05
+        assert int(off.sum()) <= 2  # columns that a cliff passes through
+
+
+def test_what_draw_raises_is_reported_and_the_next_picture_is_drawn() -> None:
+    def draw(now: SimpleNamespace) -> Picture:
+        if now.a > 0.5:
+            raise ValueError("too far")
+        return Picture({"p": [m.points(now.a, 0.5)]}, ["fine"], alt="a dot")
+
+    figure = tiny(draw)
+    assert ask(figure, a=0.9)["error"] == "ValueError: too far"
+    assert ask(figure, a=0.2)["readout"] == ["fine"]
+
+
+def test_a_picture_of_what_cannot_be_sent_is_refused() -> None:
+    bad = Picture({"p": [m.value("x", 0.5, object())]}, ["x"], alt="x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="numbers, text and tensors"):
+        tiny(lambda now: bad)
+
+
+def test_arrays_keep_their_values_shapes_and_gaps() -> None:
+    x = torch.rand(3, 5)
+    x[1, 2] = math.nan
+    marks = [
+        m.curve(x, x, t=torch.arange(5)),
+        m.image(torch.tensor([[0.0, 0.5, math.nan]]), (0, 1), (0, 1)),
+    ]
+    figure = tiny(lambda now: Picture({"p": marks}, ["x"], alt="x"), clock=Clock(4, 1))
+    curve, image = unpack(figure.picture)["panels"]["p"]
+    torch.testing.assert_close(curve["x"], x, equal_nan=True)
+    assert image["values"].tolist() == [[0, 127, 255]]
+
+
+def test_answer_gives_the_picture_without_a_browser() -> None:
+    picture = throw().answer(theta=0.95)
+    assert picture.readout[1] == "*J*(*θ*) = **11.63 m**"
+    assert picture.aside.startswith("2 throws")
