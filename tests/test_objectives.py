@@ -121,6 +121,14 @@ def test_optimum_is_the_supremum_within_the_bounds(problem: Problem) -> None:
     assert float(f(theta + 1e-9)) == pytest.approx(value, abs=1e-7 * problem.scale)
 
 
+@every_problem
+def test_bounds_go_from_a_level_throw_to_one_straight_up(problem: Problem) -> None:
+    low, high = problem.f.bounds[:, 0]
+    directions = [float(low.cos()), float(low.sin()), float(high.cos()), float(high.sin())]
+    assert directions == pytest.approx([1, 0, 0, 1])
+    assert 0 <= low < high < math.pi
+
+
 # --- the smoothed value and its gradient --------------------------------------------------
 
 
