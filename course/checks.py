@@ -13,16 +13,16 @@ known mistakes on the same input: one that does the same as `f` is named (`cours
 import copy
 import io
 import sys
-import textwrap
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from course.messages import count, name_of, row, show, show_call, show_error
 
 # What math raises at every root of a negative number: shared by too many mistakes to name one.
 DOMAIN_ERROR = ValueError("math domain error")
@@ -55,6 +55,16 @@ class Outcome(NamedTuple):
     args: tuple
 
 
+class Problem(NamedTuple):
+    """What is wrong with an outcome, for a student who made no known mistake."""
+
+    headline: str
+    hint: str = ""
+
+
+Judge = Callable[[Outcome], Problem | None]
+
+
 def check(f: Callable, *args: object, gives: object, within: float = 1e-6, known: Known) -> None:
     """Require f(*args) to equal `gives` up to `within`, and to leave its arguments alone.
 
@@ -62,30 +72,24 @@ def check(f: Callable, *args: object, gives: object, within: float = 1e-6, known
     anything that holds them: tuple, list, array or tensor.
     """
 
-    def right(outcome: Outcome) -> bool:
-        return _problem(outcome, args, gives, within) is None
+    def judge(outcome: Outcome) -> Problem | None:
+        return _problem(outcome, args, gives, within)
 
-    outcome = _call(f, args)
-    if not right(outcome):
-        expected = f"{_show(gives)}, within {within:g}"
-        headline, hint = _problem(outcome, args, gives, within) or ("", "")
-        _fail(f, args, outcome, headline, expected, hint, _named(outcome, args, right, known))
-    print(f"{_shown_call(f, args)} is right")
+    _require(f, args, judge, f"{show(gives)}, within {within:g}", known)
+    print(f"{show_call(f, args)} is right")
 
 
 def check_raises(f: Callable, *args: object, error: type[Exception], known: Known) -> None:
     """Require f(*args) to raise `error`."""
 
-    def right(outcome: Outcome) -> bool:
-        return isinstance(outcome.error, error)
-
-    outcome = _call(f, args)
-    if not right(outcome):
+    def judge(outcome: Outcome) -> Problem | None:
+        if isinstance(outcome.error, error):
+            return None
         headline = "raised another error" if outcome.error else "this input has no answer"
-        hint = f"Raise {error.__name__} yourself when you meet such an input."
-        expected = f"{error.__name__} is raised"
-        _fail(f, args, outcome, headline, expected, hint, _named(outcome, args, right, known))
-    print(f"{_shown_call(f, args)} raises {error.__name__}, which is right")
+        return Problem(headline, f"Raise {error.__name__} yourself when you meet such an input.")
+
+    _require(f, args, judge, f"{error.__name__} is raised", known)
+    print(f"{show_call(f, args)} raises {error.__name__}, which is right")
 
 
 @contextmanager
@@ -97,7 +101,28 @@ def hidden(name: str, hint: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error.__cause__, NotImplementedError):
             raise
-        raise CheckFailed(f"Hidden test: {name}\n{_row('hint', hint)}") from None
+        raise CheckFailed(f"Hidden test: {name}\n{row('hint', hint)}") from None
+
+
+def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known) -> None:
+    """Call f, and raise CheckFailed with the whole story if the judge finds a problem."""
+    outcome = _call(f, args)
+    problem = judge(outcome)
+    if problem is None:
+        return
+    if isinstance(outcome.error, NotImplementedError):
+        raise CheckFailed(f"{name_of(f)}: not started") from outcome.error
+    got = (
+        ("raised", show_error(outcome.error))
+        if outcome.error
+        else ("returned", show(outcome.value))
+    )
+    named = _named(outcome, args, judge, known)
+    advice = ("likely", named) if named else ("hint", problem.hint)
+    rows = [("tried", show_call(f, args)), got, ("expected", expected), advice]
+    rows.append(("reread", known.reread))
+    text = "\n".join(row(label, text) for label, text in rows if text)
+    raise CheckFailed(f"{name_of(f)}: {problem.headline}\n{text}") from outcome.error
 
 
 def _call(f: Callable, args: tuple) -> Outcome:
@@ -111,38 +136,49 @@ def _call(f: Callable, args: tuple) -> Outcome:
             return Outcome(None, error, given)
 
 
-def _problem(outcome: Outcome, args: tuple, gives: object, within: float) -> tuple[str, str] | None:
-    """What is wrong with an outcome, as a headline and a hint; None if it is right."""
+def _problem(outcome: Outcome, args: tuple, gives: object, within: float) -> Problem | None:
+    """What is wrong with the outcome of f(*args), if it is to give `gives`."""
     if outcome.error is not None:
         domain = "A number under a root is negative, or one in an arccos is larger than 1."
         hint = domain if repr(outcome.error) == repr(DOMAIN_ERROR) else ""
-        return f"raised {type(outcome.error).__name__}", hint
-    value, wanted = outcome.value, _tensor(gives)
+        return Problem(f"raised {type(outcome.error).__name__}", hint)
+    value, kind = outcome.value, type(outcome.value).__name__
     if value is None:
-        return "returned nothing", "Did you forget the return statement?"
+        return Problem("returned nothing", "Did you forget the return statement?")
     if isinstance(gives, Tensor) and not isinstance(value, Tensor):
-        remedy = (
-            "torch.stack makes one of a list of tensors, torch.tensor(..., dtype=...) of numbers."
-        )
-        return f"returned a {type(value).__name__}; a tensor is expected", remedy
+        remedy = "torch.stack makes one of a list of tensors, torch.tensor of a list of numbers."
+        return Problem(f"returned a {kind}; a tensor is expected", remedy)
     try:
         got = _tensor(value)
     except (TypeError, ValueError, RuntimeError):
-        return f"returned a {type(value).__name__} that does not hold numbers of one shape", ""
-    if got.shape != wanted.shape:
-        if isinstance(gives, Tensor):
-            return f"shape {tuple(got.shape)}; {tuple(wanted.shape)} is expected", ""
-        return f"returned {_count(got)}; {_count(wanted)} are expected", ""
-    if isinstance(gives, Tensor) and got.dtype != gives.dtype:
-        remedy = "Give a new tensor the dtype of the argument, as in torch.zeros(3, dtype=x.dtype)."
-        return f"dtype {_dtype(got)}; {_dtype(gives)} is expected, as in the input", remedy
+        return Problem(f"returned a {kind} that does not hold numbers of one shape")
+    form = _form_problem(got, gives)
+    if form is not None:
+        return form
+    wanted = _tensor(gives)
     if got.isnan().any() and not wanted.isnan().any():
-        return "not a number (nan) came back", "Look for 0/0, or a root or arccos out of range."
+        return Problem("not a number (nan) came back", "Look for 0/0, or a root of less than 0.")
     if not _close(got, wanted, within):
-        return "not the expected value", _pattern(got, wanted, within)
+        return Problem("not the expected value", _pattern(got, wanted, within))
     if not _same(outcome.args, args, 0.0):
         remedy = "It changed its argument: work on a copy, and write x = x + dx, not x += dx."
-        return "the value is right, but the caller's tensor is not what it was", remedy
+        return Problem("the value is right, but the caller's tensor is not what it was", remedy)
+    return None
+
+
+def _form_problem(got: Tensor, gives: object) -> Problem | None:
+    """A wrong shape or dtype; of numbers that are no tensor, only how many there are matters."""
+    wanted = _tensor(gives)
+    if not isinstance(gives, Tensor):
+        if got.shape == wanted.shape:
+            return None
+        return Problem(f"returned {count(got)}; {count(wanted)} are expected")
+    if got.shape != wanted.shape:
+        return Problem(f"shape {tuple(got.shape)}; {tuple(wanted.shape)} is expected")
+    if got.dtype != wanted.dtype:
+        remedy = "Give a new tensor the dtype of the argument, as in torch.zeros(3, dtype=x.dtype)."
+        kinds = [str(x.dtype).removeprefix("torch.") for x in (got, wanted)]
+        return Problem(f"dtype {kinds[0]}; {kinds[1]} is expected, as in the input", remedy)
     return None
 
 
@@ -165,13 +201,10 @@ def _pattern(got: Tensor, wanted: Tensor, within: float) -> str:
     )
 
 
-def _named(
-    outcome: Outcome, args: tuple, right: Callable[[Outcome], bool], known: Known
-) -> tuple[str, str]:
+def _named(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> str:
     """The docstrings of the known mistakes that do here what the student's function did."""
-    wrong = ((mistake, _call(mistake, args)) for mistake in known.mistakes)
-    names = [m.__doc__ or "" for m, did in wrong if not right(did) and _alike(outcome, did)]
-    return " Or: ".join(names), known.reread
+    tried = ((mistake, _call(mistake, args)) for mistake in known.mistakes)
+    return " Or: ".join(m.__doc__ or "" for m, did in tried if judge(did) and _alike(outcome, did))
 
 
 def _alike(one: Outcome, other: Outcome) -> bool:
@@ -205,74 +238,3 @@ def _tensor(x: object) -> Tensor:
     if isinstance(x, complex) or not isinstance(x, int | float | np.ndarray | np.number):
         raise TypeError(f"not a number: {x!r}")
     return torch.as_tensor(x, dtype=None if isinstance(x, np.ndarray) else torch.float64)
-
-
-def _fail(
-    f: Callable,
-    args: tuple,
-    outcome: Outcome,
-    headline: str,
-    expected: str,
-    hint: str,
-    named: tuple[str, str],
-) -> NoReturn:
-    name = _name(f)
-    if isinstance(outcome.error, NotImplementedError):
-        raise CheckFailed(f"{name}: not started") from outcome.error
-    mistake, reread = named
-    rows = [f"{name}: {headline}", _row("tried", _shown_call(f, args))]
-    if outcome.error is None:
-        rows.append(_row("returned", _show(outcome.value)))
-    else:
-        rows.append(_row("raised", _raised(outcome.error)))
-    rows.append(_row("expected", expected))
-    if mistake or hint:
-        rows.append(_row("likely" if mistake else "hint", mistake or hint))
-    rows.append(_row("reread", reread))
-    raise CheckFailed("\n".join(rows)) from outcome.error
-
-
-def _name(f: Callable) -> str:
-    return getattr(f, "__name__", "your function")
-
-
-def _shown_call(f: Callable, args: tuple) -> str:
-    return f"{_name(f)}({', '.join(_show(arg) for arg in args)})"
-
-
-def _raised(error: Exception) -> str:
-    """The exception, and the last line of the student's own code that it came through."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    own = [frame for frame in frames if frame.filename == frames[0].filename]
-    where = f", in your line: {own[-1].line}" if own and own[-1].line else ""
-    return f"{type(error).__name__}: {error}{where}"
-
-
-def _row(label: str, text: str) -> str:
-    indent = " " * 12
-    text = " ".join(text.split())
-    return textwrap.fill(text, 92, initial_indent=f"  {label:<10}", subsequent_indent=indent)
-
-
-def _show(x: object) -> str:
-    """A value as the student could type it, to six digits; long ones are cut."""
-    if isinstance(x, Tensor):
-        numbers = _show(x.tolist()) if x.numel() <= 24 else f"... of shape {tuple(x.shape)}"
-        return f"tensor({numbers})"
-    if isinstance(x, tuple | list):
-        inside = ", ".join(_show(item) for item in x)
-        return f"({inside})" if isinstance(x, tuple) else f"[{inside}]"
-    if isinstance(x, float | np.floating):
-        return f"{x:.6g}"
-    text = getattr(x, "__name__", None) or repr(x)
-    return text if len(text) <= 200 else f"{text[:200]}..."
-
-
-def _count(x: Tensor) -> str:
-    if x.ndim == 0:
-        return "one number"
-    return f"{len(x)} numbers" if x.ndim == 1 else f"numbers of shape {tuple(x.shape)}"
-
-
-def _dtype(x: Tensor) -> str:
-    return str(x.dtype).removeprefix("torch.")

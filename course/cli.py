@@ -11,7 +11,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb and return the exit status; an error the user can mend is one line on stderr."""
     from course.release import CourseError
 
-    options = _parser().parse_args(arguments)
+    # argparse would take an option that follows "nbgrader" for one of ours.
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["nbgrader"]:
+        return _nbgrader(given[1:])
+    options = _parser().parse_args(given)
     try:
         return int(options.run(options))
     except CourseError as error:
@@ -46,14 +50,14 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if passed else 1
 
 
-def _nbgrader(options: argparse.Namespace) -> int:
+def _nbgrader(arguments: list[str]) -> int:
     """Run nbgrader where it finds our configuration, whatever the current folder."""
     paths = [str(Path(__file__).resolve().parent), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     environment = os.environ | {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)),
         "JUPYTER_PREFER_ENV_PATH": "1",  # our python3 kernel, not one of that name in the home
     }
-    return subprocess.call([sys.executable, "-m", "nbgrader", *options.arguments], env=environment)
+    return subprocess.call([sys.executable, "-m", "nbgrader", *arguments], env=environment)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,9 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("exercise", nargs="?", metavar="NN", help="01; all if left out")
     verb.set_defaults(run=_release)
 
-    verb = verbs.add_parser("nbgrader", help="run nbgrader with the course's configuration")
-    verb.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
-    verb.set_defaults(run=_nbgrader)
+    verbs.add_parser("nbgrader", help="run nbgrader with the course's configuration")
     return parser
 
 
