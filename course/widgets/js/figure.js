@@ -471,6 +471,9 @@ class FigureView {
   }
 
   placeHandle(mark, panel) {
+    for (const name of Object.values(mark.moves)) {
+      this.controls[name].slider.input.classList.toggle("sc-core", mark.core);
+    }
     this.handles.push({ ...mark, panel, px: panel.x(mark.x), py: panel.y(mark.y) });
   }
 
