@@ -216,3 +216,12 @@ def test_answer_gives_the_picture_without_a_browser() -> None:
     picture = throw().answer(theta=0.95)
     assert picture.readout[1] == "*J*(*θ*) = **11.63 m**"
     assert picture.aside.startswith("2 throws")
+
+
+def test_the_outcomes_of_61_starts_are_told_after_the_first_step_only() -> None:
+    answer = ask(many_starts(), wall=True)
+    for item in answer["readout"]:
+        assert item[0] == "" and item[1] == item[STEPS]
+    neutral, *coloured = (p for p in answer["panels"]["landscape"] if p["mark"] == "points")
+    assert not neutral["y"][0].isnan().any() and neutral["y"][1:].isnan().all()
+    assert all(p["y"][0].isnan().all() and not p["y"][1:].isnan().any() for p in coloured)

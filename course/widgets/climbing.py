@@ -86,7 +86,7 @@ def many_starts() -> Figure:
                 "landscape": [*landscape(objective, both=True), *_swarm(objective, path, groups)],
                 "paths": _rivers(path, groups),
             },
-            readout=[f"{name} **{n}**" for name, n in count.items()],
+            readout=[[""] + [f"{name} **{n}**"] * STEPS for name, n in count.items()],
             aside=[f"step {k} of {STEPS}" for k in range(STEPS + 1)],
             alt="Gradient ascent from 61 starts: dots on the landscape, and below it their angles "
             "step by step.",
@@ -198,11 +198,22 @@ def _outcomes(objective: BallThrow | BallWall, path: Tensor) -> dict[str, Tensor
 
 
 def _swarm(objective: BallThrow | BallWall, path: Tensor, groups: dict[str, Tensor]) -> list[Mark]:
+    """The climbers on the landscape; how each will end shows from the first step on."""
     steps = torch.arange(len(path))
     height = objective(path[..., None])
+    unseen = steps == 0
     return [
-        m.points(path[:, who], height[:, who], role, kind=kind, t=steps)
-        for (role, kind, _), who in ((OUTCOMES[name], who) for name, who in groups.items())
+        m.points(path, height.masked_fill(~unseen[:, None], math.nan), kind="ball", t=steps),
+        *(
+            m.points(
+                path[:, who],
+                height[:, who].masked_fill(unseen[:, None], math.nan),
+                OUTCOMES[name][0],
+                kind=OUTCOMES[name][1],
+                t=steps,
+            )
+            for name, who in groups.items()
+        ),
     ]
 
 
