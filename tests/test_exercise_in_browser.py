@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import PATIENCE_MS, LabServer, command, open_notebook, screenshot
-from tests.exercises import grader, read
+from tests.exercises import ROOT, grader, read
 
 NAME = "01_landscapes"
 PATH = f"exercises/{NAME}/{NAME[3:]}.ipynb"
@@ -94,9 +94,15 @@ def test_a_solved_notebook_validates(page: Page, lab_server: LabServer) -> None:
     dialog.get_by_role("button").last.click()
 
 
-def test_the_formgrader_lists_the_exercise(page: Page, lab_server: LabServer) -> None:
+def test_the_formgrader_lists_and_releases_the_exercise(page: Page, lab_server: LabServer) -> None:
     open_notebook(page, PATH)
     page.evaluate("() => jupyterapp.commands.execute('nbgrader:open-formgrader')")
-    row = page.frame_locator("iframe").get_by_role("row", name=NAME)
-    expect(row).to_be_visible()
+    formgrader = page.frame_locator("iframe")
+    row = formgrader.get_by_role("row", name=NAME)
+    expect(row).to_be_visible(timeout=PATIENCE_MS)
     screenshot(page, "formgrader")
+    row.locator("a:has(.glyphicon-education)").click()
+    done = formgrader.locator(".modal-body")
+    expect(done).to_contain_text("Successfully created", timeout=PATIENCE_MS)
+    screenshot(page, "formgrader_generated")
+    assert (lab_server.root / PATH).read_bytes() == (ROOT / PATH).read_bytes()
