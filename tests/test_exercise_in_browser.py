@@ -83,6 +83,8 @@ def test_a_solved_notebook_validates(page: Page, lab_server: LabServer) -> None:
         run_cell(page, name)
     expect(go_to(page, "picture").locator("img")).to_be_visible()
     screenshot(page, "exercise_picture")
+    expect(run_cell(page, "widget").locator("[data-ready]")).to_be_visible()
+    screenshot(page, "exercise_widget")
     go_to(page, "explain_the_fall").locator(".jp-MarkdownOutput").dblclick()
     answer(
         page, "explain_the_fall", "It knew the slope at one point, and no slope tells of a jump."
