@@ -81,7 +81,7 @@ def test_a_solved_notebook_validates(page: Page, lab_server: LabServer) -> None:
         answer(page, name, SOLVED[name])
     for name in "slope", "paths", "picture":
         run_cell(page, name)
-    expect(go_to(page, "picture").locator("img")).to_be_visible()
+    expect(go_to(page, "picture").locator("[role=img] svg")).to_be_visible()
     screenshot(page, "exercise_picture")
     expect(run_cell(page, "widget").locator("[data-ready]")).to_be_visible()
     screenshot(page, "exercise_widget")
