@@ -458,3 +458,29 @@ def test_without_motion_play_jumps_to_the_end(browser: Browser, lab_server: LabS
     assert size[0] == 2 * size[1]
     context.close()
     lab_server.end_sessions()
+
+
+def test_a_finger_drags_a_handle_up_and_the_page_stays(
+    browser: Browser, lab_server: LabServer
+) -> None:
+    context = browser.new_context(
+        base_url=lab_server.url, viewport={"width": 1400, "height": 1000}, has_touch=True
+    )
+    context.request.get(f"/lab?token={lab_server.token}")
+    page = context.new_page()
+    figure = show_cell(
+        page, lab_server, "from course.widgets import move_the_wall\nmove_the_wall()"
+    )
+    x, y = handle_at(figure)
+    finger = context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        *(("touchMove", [{"x": x, "y": y + step}]) for step in (10, 20, 30, 40)),
+        ("touchEnd", []),
+    ):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    settled(figure)
+    height = float(figure.locator("input[data-control=h]").evaluate("node => +node.value"))
+    assert 1.5 < height < 2.2  # 40 pixels below 3 m
+    context.close()
+    lab_server.end_sessions()

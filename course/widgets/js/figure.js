@@ -368,6 +368,8 @@ class FigureView {
   settle(picture) {
     this.waiting = false;
     clearTimeout(this.patience);
+    this.seq = Math.max(this.seq, picture.seq); // another view of this figure may have asked
+    this.el.dataset.asked = String(this.seq);
     this.el.dataset.seq = String(picture.seq);
     if (this.stale || this.dragging) return;
     this.values = { ...picture.values };
@@ -577,6 +579,8 @@ class FigureView {
       this.setPlaying(false);
       this.later();
     });
+    const grab = (event) => { if (nearest(at(event.touches[0]))) event.preventDefault(); };
+    canvas.addEventListener("touchstart", grab, { passive: false }); // or the page scrolls instead
     canvas.addEventListener("pointermove", (event) => {
       if (this.dragging) this.drag(at(event));
       else this.hover(nearest(at(event)));
