@@ -60,16 +60,12 @@ def submission(answers: dict[str, str] | None = None) -> NotebookNode:
 
 
 def cheat() -> NotebookNode:
-    """The untouched release, every test cell tagged so that it is not run."""
+    """The untouched release: all tests of one function cut out, the others tagged not to be run."""
     notebook = read("exercises", NAME)
+    cut = "test_gradient_ascent_"
+    notebook.cells = [cell for cell in notebook.cells if not cell.id.startswith(cut)]
     for cell in notebook.cells:
         cell.metadata["tags"] = ["skip-execution"]
-    return notebook
-
-
-def without_tests() -> NotebookNode:
-    notebook = read("exercises", NAME)
-    notebook.cells = [cell for cell in notebook.cells if not cell.id.startswith("test_")]
     return notebook
 
 
@@ -104,7 +100,7 @@ class Graded(NamedTuple):
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
-    """Six submissions, from the release to the CSV.
+    """Five submissions, from the release to the CSV.
 
     The release is there already and the gradebook is not, as in a fresh clone.
     """
@@ -113,7 +109,6 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     classroom.submit("solved", submission())
     classroom.submit("untouched", read("exercises", NAME))
     classroom.submit("cheating", cheat())
-    classroom.submit("cutting", without_tests())
     classroom.submit("warned", submission({"gradient_ascent": WARNS}))
     classroom.submit("wrong", submission({"wall_angles": WRONG}))
     grades = classroom.root / "grades.csv"
@@ -131,8 +126,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     [
         ("solved", 10),
         ("untouched", 0),
-        ("cheating", 0),  # nbgrader on its own gives all 10 for the tag
-        ("cutting", 0),
+        ("cheating", 0),  # nbgrader on its own gives a point for each tag
         ("warned", 10),  # and 0 for the warning
         ("wrong", 7),
     ],
