@@ -1,4 +1,7 @@
-"""Runs a student's notebook in a kernel of its own and reports on its visible tests."""
+"""Runs a student's notebook in a kernel of its own and reports on its visible tests.
+
+`nbgrader validate` does this too, but exits with 0 whether they pass or not.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -122,4 +125,6 @@ def _result(cell: NotebookNode) -> Result:
 
 
 def _message(error: NotebookNode) -> str:
+    if error.ename == "KeyboardInterrupt":
+        return f"stopped after {TIMEOUT_S} s: is there a loop that does not end?"
     return str(error.evalue) if error.ename == "CheckFailed" else f"{error.ename}: {error.evalue}"
