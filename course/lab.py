@@ -105,11 +105,11 @@ def environment(token: str, root: Path) -> dict[str, str]:
     """Ours plus: the token (unlike an argument, not for all to see), config, kernel, tabs."""
     config = [str(root / "course"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     return {
+        "JUPYTERLAB_WORKSPACES_DIR": f"{sys.prefix}/share/jupyter/lab/workspaces",
         **os.environ,
         "JUPYTER_TOKEN": token,
         "JUPYTER_CONFIG_PATH": os.pathsep.join(config),
         "JUPYTER_PREFER_ENV_PATH": "1",  # our python3 kernel, not one of that name in the home
-        "JUPYTERLAB_WORKSPACES_DIR": f"{sys.prefix}/share/jupyter/lab/workspaces",
     }
 
 

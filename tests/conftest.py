@@ -44,6 +44,8 @@ def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     """Hide the user's own Jupyter: settings, kernels, workspaces."""
     patch.setenv("HOME", str(home))
+    patch.setenv("JUPYTERLAB_WORKSPACES_DIR", str(home / "workspaces"))
+    patch.delenv("IPYTHONDIR", raising=False)
     for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR", "CONFIG_PATH", "PATH"):
         patch.delenv(f"JUPYTER_{name}", raising=False)
 
