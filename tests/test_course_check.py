@@ -62,13 +62,13 @@ def test_a_cell_that_does_not_run_is_named(tmp_path: Path, capsys: pytest.Captur
 def test_a_loop_without_end_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(selfcheck, "TIMEOUT_S", 6)
+    monkeypatch.setattr(selfcheck, "TIMEOUT_S", 15)
     endless = "def gradient_ascent(df, theta0, lr, steps):\n    while True:\n        pass"
     notebook = filled({"gradient_ascent": endless})
     keep = ("setup", "gradient_ascent", "test_gradient_ascent_by_hand")
     notebook.cells = [cell for cell in notebook.cells if cell.id in keep]
     assert check(tmp_path, notebook) == 1
-    assert "stopped after 6 s: is there a loop that does not end?" in capsys.readouterr().out
+    assert "stopped after 15 s: is there a loop that does not end?" in capsys.readouterr().out
 
 
 def test_a_tag_does_not_skip_a_test(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
