@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from course import CourseError
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb and return the exit status; an error the user can mend is one line on stderr."""
-    from course.release import CourseError
-
     # argparse would take an option that follows "nbgrader" for one of ours.
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["nbgrader"]:

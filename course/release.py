@@ -4,15 +4,14 @@ import re
 import tempfile
 from pathlib import Path
 
+import nbformat
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
+from course import CourseError
+
 ROOT = Path(__file__).resolve().parent.parent
-
-
-class CourseError(Exception):
-    """Something the user can put right; its text is one line that says how."""
 
 
 def exercises() -> list[str]:
@@ -40,9 +39,15 @@ def release(name: str) -> Path:
     autograde, and refuses one whose cells changed while it holds submissions.
 
     Raises:
-        CourseError: if the solution cannot be converted, or the gradebook refuses.
+        CourseError: if somebody has answered in the released notebook, if the solution cannot be
+            converted, or if the gradebook refuses.
     """
     target = ROOT / "exercises" / name / f"{name[3:]}.ipynb"
+    if answered := _answered(target):
+        raise CourseError(
+            f"{target.relative_to(ROOT)} holds answers ({', '.join(answered)}), which a release "
+            "would overwrite; move it away first"
+        )
     content = released(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
@@ -58,6 +63,21 @@ def released(name: str) -> bytes:
 def configuration() -> Config:
     """course/nbgrader_config.py, loaded."""
     return PyFileConfigLoader("nbgrader_config.py", path=str(ROOT / "course")).load_config()
+
+
+def _answered(target: Path) -> list[str]:
+    """The answer cells of a notebook, if there is one, that are no longer as released."""
+    if not target.exists():
+        return []
+    clear = configuration().ClearSolutions
+    stubs = [clear.code_stub["python"], clear.text_stub]
+    cells = nbformat.read(target, as_version=4).cells
+    answers = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
+    return [
+        cell.metadata.nbgrader.grade_id
+        for cell in answers
+        if not any(stub in cell.source for stub in stubs)
+    ]
 
 
 def _generate(name: str, database: bool) -> bytes:

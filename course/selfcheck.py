@@ -12,7 +12,8 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from course.release import ROOT, CourseError, exercises, find
+from course import CourseError
+from course.release import ROOT, exercises, find
 
 TIMEOUT_S = 60  # per cell, as when the notebook is graded
 

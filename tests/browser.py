@@ -78,6 +78,10 @@ class Watch:
         page.on("websocket", lambda socket: self._check(socket.url))
         page.on("pageerror", lambda error: self.raised.append(str(error)))
 
+    def assert_quiet(self) -> None:
+        assert not self.outside, f"requests left this machine: {self.outside}"
+        assert not self.raised, f"the page raised: {self.raised}"
+
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":

@@ -65,5 +65,4 @@ def page(browser: Browser, lab_server: LabServer) -> Iterator[Page]:
     yield page
     page.context.close()
     lab_server.end_sessions()
-    assert not watch.outside, f"requests left this machine: {watch.outside}"
-    assert not watch.raised, f"the page raised: {watch.raised}"
+    watch.assert_quiet()

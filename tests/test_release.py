@@ -170,3 +170,17 @@ def test_a_gradebook_with_submissions_does_not_change_the_exercise(
     assert "move classroom/gradebook.db away" in capsys.readouterr().err
     exercise = course_copy / "exercises" / "03_small" / "small.ipynb"
     assert exercise.read_bytes() == release.released("03_small")
+
+
+def test_a_release_does_not_overwrite_answers(
+    course_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = release.release("03_small")
+    assert release.release("03_small") == target  # an untouched one may be made anew
+    notebook = nbformat.read(target, as_version=4)
+    notebook.cells[0].source = "def answer():\n    return 41"
+    nbformat.write(notebook, target)
+    mine = target.read_bytes()
+    assert cli.main(["release", "03"]) == 1
+    assert target.read_bytes() == mine
+    assert "exercises/03_small/small.ipynb holds answers (answer)" in capsys.readouterr().err

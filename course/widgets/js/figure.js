@@ -455,13 +455,13 @@ class FigureView {
       marks.forEach(paint);
       ctx.restore();
     };
-    const free = (mark) => ["text", "value", "handle", "arrow", "angle"].includes(mark.mark);
-    const dots = (mark) => mark.mark === "points";
+    const only = (...kinds) => over.filter((mark) => kinds.includes(mark.mark));
     clip(under, 0);
     drawAxes(ctx, panel, c);
-    clip(over.filter((mark) => !free(mark) && !dots(mark)), 2);
-    clip(over.filter(dots), 11);
-    over.filter(free).forEach(paint);
+    clip(only("curve", "band", "line", "body"), 2);
+    only("text").forEach(paint);
+    clip(only("points"), 11);
+    only("value", "handle", "arrow", "angle").forEach(paint);
   }
 
   // A replay shows the whole path unless it is running; a scrubbed clock shows whole steps.
