@@ -93,6 +93,7 @@ def start(
         f"--LabApp.default_url=/lab/tree/{FIRST_LECTURE}",
         "--LabApp.extension_manager=readonly",  # the other one asks the package index
         "--ServerApp.allow_root=True",  # containers
+        "--ServerApp.kernel_websocket_connection_class=course.websocket.PromptConnection",
         "--KernelManager.transport_encryption=auto",  # without, every kernel prints a warning
         "--Application.log_level=ERROR",
         *extra,

@@ -23,22 +23,62 @@ from tests.conftest import free_port, isolate
 
 OURS = "from course.widgets import throw\nthrow()"
 
+# The same landscape and throw as below, by the figure's own controls.
+SHOW_ALL = """
+() => {
+  document.querySelector('[data-control=shown]').click();
+  const slider = document.querySelector('[data-control=theta]');
+  slider.value = 0.95;
+  slider.dispatchEvent(new Event('input'));
+}
+"""
+
 INTERACT = """
 %matplotlib inline
-import matplotlib.pyplot as plt, torch
+import math
+import matplotlib.pyplot as plt
+import torch
 from ipywidgets import FloatSlider, interact
 from smoothlib import BallWall
+
 ball = BallWall()
-grid = torch.linspace(0, 1.57, 321, dtype=torch.float64)
+theta_1, theta_2, theta_r = ball.angles
+grid = torch.cat((torch.linspace(0, 1.57, 321, dtype=torch.float64), ball.jumps().theta)).sort().values
+curve = ball(grid[:, None]).masked_fill(torch.isin(grid, ball.jumps().theta), math.nan)
+times = torch.linspace(0, 2, 81, dtype=torch.float64)
+
 def draw(theta):
     at = torch.tensor([theta], dtype=torch.float64)
-    path = ball.position(at, torch.linspace(0, 2, 81, dtype=torch.float64))
-    figure, (scene, landscape) = plt.subplots(1, 2, figsize=(9, 3.6))
-    scene.plot(path[:, 0], path[:, 1]), scene.plot([5, 5], [-5, 3]), scene.set(xlim=(-1, 14), ylim=(-5.6, 5.3))
-    landscape.plot(grid, ball(grid[:, None])), landscape.plot(theta, ball(at), "o")
-    scene.set_title("Side view"), landscape.set_title(f"J = {float(ball(at)):.2f} m")
+    reached = float(ball(at))
+    path = ball.position(at, times)
+    rings = ball.position(at, torch.tensor([0.5, 1.0, 1.5, 2.0], dtype=torch.float64))
+    x, y = path[-1].tolist()
+    figure, (scene, landscape) = plt.subplots(1, 2, figsize=(8.5, 4.5), width_ratios=(1.55, 1))
+    scene.plot([0, 5], [0, 0], ":", color="grey")
+    scene.plot([5.07, 5.07], [3, -5.6], lw=5, color="slategrey")
+    scene.fill_between([-0.9, 0.13], -5.6, -0.2, color="lightgrey")
+    scene.plot([5.5, 5.5], [0, 3], color="slategrey", lw=1)
+    scene.annotate("3 m", (5.7, 1.4)), scene.annotate("wall, 5 m away", (5.5, -1.3))
+    scene.plot(path[:, 0], path[:, 1], color="#D55E00")
+    scene.plot(rings[:, 0], rings[:, 1], "o", mfc="white", color="#D55E00")
+    for when, ring in zip((1, 1.5, 2), rings[1:].tolist()):
+        scene.annotate(f"{when} s", ring)
+    scene.plot([0, 2.2 * math.cos(theta)], [0, 2.2 * math.sin(theta)], color="black", lw=3)
+    scene.plot(2.2 * math.cos(theta), 2.2 * math.sin(theta), "o", ms=11, mfc="white", color="black")
+    scene.plot([x, x], [y, -5.6], "--", color="#D55E00"), scene.plot(x, y, "o", color="#D55E00")
+    scene.set(xlim=(-1, 14), ylim=(-5.6, 5.3), aspect="equal", title="Side view")
+    landscape.axvspan(theta_1, theta_2, color="whitesmoke")
+    landscape.plot(grid, curve, color="grey")
+    landscape.vlines([theta_1, theta_2], 5, [12.8, 6.6], ls=":")
+    landscape.annotate("clears", (0.95, 13.8)), landscape.annotate("hits the wall", (0.2, 4.2))
+    landscape.plot([0, theta], [reached] * 2, "--", color="#D55E00")
+    landscape.plot([theta] * 2, [0, reached], ":", color="black")
+    landscape.plot(theta, reached, "o", color="#D55E00")
+    landscape.set(ylim=(0, 14.5), xlabel="angle, rad", title="Distance after 2 s")
     plt.show()
-interact(draw, theta=FloatSlider(min=0, max=1.57, step=0.01, value=0.35));
+    print(f"angle {theta:.2f} rad, J = {reached:.2f} m")
+
+interact(draw, theta=FloatSlider(min=0, max=1.57, step=0.01, value=0.95));
 """  # noqa: E501
 
 WARM_UP = 5
@@ -110,7 +150,9 @@ def measure(page: Page, slider: str, presses: int) -> list[float]:
     return times[WARM_UP:]
 
 
-def run(cell: str, slider: str, presses: int) -> tuple[list[float], float]:
+def run(
+    cell: str, slider: str, presses: int, prepare: str = "() => {}"
+) -> tuple[list[float], float]:
     with served(cell) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         page = new_page(browser, server)
@@ -125,6 +167,7 @@ def run(cell: str, slider: str, presses: int) -> tuple[list[float], float]:
         open_notebook(page, "bench.ipynb")
         run_all(page)
         page.locator(slider).wait_for()
+        page.evaluate(prepare)
         before = sum(sizes)
         times = measure(page, slider, presses)
         kilobytes = (sum(sizes) - before) / (presses + WARM_UP) / 1000
@@ -135,7 +178,7 @@ def run(cell: str, slider: str, presses: int) -> tuple[list[float], float]:
 def main() -> None:
     presses = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     rows = {
-        "ours": run(OURS, "input[data-control=theta]", presses),
+        "ours": run(OURS, "input[data-control=theta]", presses, SHOW_ALL),
         "interact + inline": run(INTERACT, ".noUi-handle", presses),
     }
     print(f"{'':20}{'median ms':>12}{'p95 ms':>10}{'kB a press':>12}")
