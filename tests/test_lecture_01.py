@@ -119,6 +119,15 @@ def test_equation_1_8() -> None:
         assert float(path[1] / path[0]) == pytest.approx(1 - rate * V * T, abs=1e-6)
 
 
+def test_numbers_of_rates_that_are_too_large() -> None:
+    slow, cycle = (
+        _climb(FREE, torch.tensor([1.2], dtype=torch.float64), rate)[:, 0] for rate in (0.1, 0.12)
+    )
+    assert bool((slow[1:] * slow[:-1] < 0).all()) and float(slow[-1].abs()) > 0.1
+    assert [f"{at:.2f}" for at in cycle[-4:].tolist()] == ["-1.03", "1.03", "-1.03", "1.03"]
+    assert f"{float(FREE(cycle[-1:, None])):.2f}" == "10.35" and says("at 10.35 m")
+
+
 def test_numbers_of_the_throw_without_a_wall() -> None:
     assert FREE(column(0, math.pi / 4)).tolist() == pytest.approx([20.0, 14.142], abs=1e-3)
     level = FREE.position(column(0.0), torch.tensor([2.0], dtype=torch.float64))[0].tolist()
@@ -161,3 +170,9 @@ def test_no_rate_brings_a_start_to_rest_above_the_wall(rate: float) -> None:
     end = _climb(WALL, starts, float(rate))[-1]
     at_rest = _slope(WALL, end) == 0
     assert float(WALL(end[at_rest][:, None]).max()) == X_W
+
+
+def test_a_low_and_close_wall_has_one_cliff() -> None:
+    low = BallWall(x_w=1.5, h=0.0)
+    assert low.angles[2] < low.angles[1]
+    assert len(low.jumps().theta) == 1

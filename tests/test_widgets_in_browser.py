@@ -193,7 +193,7 @@ def test_a_throw_that_clears_the_wall_is_read_out_and_kept(lecture: Page) -> Non
                 for (const type of ['input', 'change']) node.dispatchEvent(new Event(type)); }""",
             angle,
         )
-        expect(readout).to_contain_text(f"θ = {float(angle):.2f} rad")
+        expect(readout).to_contain_text(f"θ = {float(angle):.3f} rad")
         figure.page.wait_for_function(
             "([el, n]) => el.figure.picture.aside.startsWith(n)",
             arg=[figure.element_handle(), "2" if angle == "0.6" else "3"],
@@ -285,7 +285,7 @@ def test_a_figure_survives_scrolling_away_and_running_its_cell_again(lecture: Pa
     expect(lecture.locator(".sc-figure[data-ready]")).to_have_count(len(FIGURES))
     again = shown(lecture, FIGURES["throw"])
     drag(again, (0, -60))
-    expect(again.locator(".sc-readout")).not_to_contain_text("θ = 0.35")
+    expect(again.locator(".sc-readout")).not_to_contain_text("θ = 0.350")
 
 
 def test_a_narrow_window_stacks_the_panels(lecture: Page) -> None:

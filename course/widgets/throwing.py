@@ -36,7 +36,7 @@ def throw(distance: Distance | None = None) -> Figure:
                 ],
             },
             readout=[
-                f"*θ* = **{now.theta:.2f}** rad ({math.degrees(now.theta):.0f}°)",
+                f"*θ* = **{now.theta:.3f}** rad ({math.degrees(now.theta):.0f}°)",
                 f"*J*(*θ*) = **{reached:.2f} m**",
                 _disagreement(ball, theta[:1], reached) or _verdict(ball, theta[:1]),
             ],
@@ -54,7 +54,7 @@ def throw(distance: Distance | None = None) -> Figure:
             Column([plot("landscape", "Distance after 2 s", "*J*(*θ*), metres", high=14.5)]),
         ],
         [
-            Slider("theta", "angle θ in radians", "*θ*", 0, 1.57, 0.35, under="landscape"),
+            Slider("theta", "angle θ in radians", "*θ*", 0, 1.57, 0.35, 0.001, under="landscape"),
             Toggle("shown", "Show landscape", "Hide landscape"),
         ],
         draw,
