@@ -8,11 +8,17 @@
 exception comes out. A failure raises CheckFailed, whose text says what was tried, what came back,
 what was expected, the likely mistake and what to reread. The likely mistake is found by running
 known mistakes on the same input: one that does the same as `f` is named (`course.mistakes`).
+
+    started(f, ...)                                     stop in one line if f is still a stub
 """
 
+import ast
 import copy
+import inspect
 import io
 import sys
+import textwrap
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -22,10 +28,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course.messages import count, name_of, row, show, show_call, show_error
+from course.messages import (
+    NUMBERS_SHOWN,
+    count,
+    in_words,
+    name_of,
+    remedy,
+    row,
+    show,
+    show_call,
+    show_error,
+)
 
 # What math raises at every root of a negative number: shared by too many mistakes to name one.
 DOMAIN_ERROR = ValueError("math domain error")
+CHANGED = "the value is right, but the caller's tensor is not what it was"
 
 
 class Known(NamedTuple):
@@ -33,10 +50,12 @@ class Known(NamedTuple):
 
     `mistakes` are wrong implementations with the signature of the function; their docstrings are
     what a student who made the same mistake reads. `reread` names a section of a lecture.
+    `refused` is for a ValueError where there is an answer.
     """
 
     reread: str
     mistakes: Sequence[Callable]
+    refused: str = ""
 
 
 class CheckFailed(Exception):
@@ -45,6 +64,10 @@ class CheckFailed(Exception):
     def _render_traceback_(self) -> list[str]:
         headline, *rest = str(self).split("\n")
         return [f"\x1b[1;31m{headline}\x1b[0m", *rest]
+
+
+class NotStarted(CheckFailed):
+    """The function, or one that it calls, is still a stub."""
 
 
 class Outcome(NamedTuple):
@@ -56,10 +79,14 @@ class Outcome(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with an outcome, for a student who made no known mistake."""
+    """What is wrong with an outcome, for a student who made no known mistake.
+
+    `rows`, if there are any, say what came back and what was expected.
+    """
 
     headline: str
     hint: str = ""
+    rows: Sequence[tuple[str, str]] = ()
 
 
 Judge = Callable[[Outcome], Problem | None]
@@ -98,10 +125,17 @@ def hidden(name: str, hint: str) -> Iterator[None]:
     try:
         with redirect_stdout(io.StringIO()):
             yield
-    except Exception as error:
-        if isinstance(error.__cause__, NotImplementedError):
-            raise
+    except NotStarted:
+        raise
+    except Exception:
         raise CheckFailed(f"Hidden test: {name}\n{row('hint', hint)}") from None
+
+
+def started(*functions: Callable) -> None:
+    """Raise NotStarted if one of these is still a stub; for cells that build on them."""
+    for f in functions:
+        if "NotImplementedError" in getattr(getattr(f, "__code__", None), "co_names", ()):
+            raise NotStarted(_stub(f))
 
 
 def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known) -> None:
@@ -110,19 +144,62 @@ def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known
     problem = judge(outcome)
     if problem is None:
         return
-    if isinstance(outcome.error, NotImplementedError):
-        raise CheckFailed(f"{name_of(f)}: not started") from outcome.error
+    if excuse := _excuse(f, outcome.error):
+        raise NotStarted(excuse) from outcome.error
     got = (
         ("raised", show_error(outcome.error))
         if outcome.error
         else ("returned", show(outcome.value))
     )
-    named = _named(outcome, args, judge, known)
-    advice = ("likely", named) if named else ("hint", problem.hint)
-    rows = [("tried", show_call(f, args)), got, ("expected", expected), advice]
-    rows.append(("reread", known.reread))
+    rows = [("tried", show_call(f, args)), *(problem.rows or [got, ("expected", expected)])]
+    rows += [_advice(outcome, args, judge, known), ("reread", known.reread)]
     text = "\n".join(row(label, text) for label, text in rows if text)
     raise CheckFailed(f"{name_of(f)}: {problem.headline}\n{text}") from outcome.error
+
+
+def _excuse(f: Callable, error: Exception | None) -> str:
+    """What to say if a stub raised this; nothing if anything else did."""
+    if not isinstance(error, NotImplementedError) or str(error):
+        return ""
+    *_, (inner, _line) = traceback.walk_tb(error.__traceback__)
+    if "site-packages" in inner.f_code.co_filename:
+        return ""
+    # A proxy of the student's function shows neither its frames nor its source.
+    own = inner.f_globals is getattr(f, "__globals__", None)
+    called = own and inner.f_code is not getattr(f, "__code__", None)
+    if called and "NotImplementedError" in inner.f_code.co_names:
+        return f"{name_of(f)} calls {inner.f_code.co_name}, which is not written yet."
+    return _stub(f)
+
+
+def _stub(f: Callable) -> str:
+    """What to say of a function that still raises NotImplementedError."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(f)))
+    except (OSError, TypeError, SyntaxError):
+        return f"{name_of(f)}: not started"
+    lines = [
+        isinstance(line, ast.Raise) and "NotImplementedError" in ast.unparse(line)
+        for line in getattr(tree.body[0], "body", [])
+        if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+    ]
+    if not any(lines) or all(lines):
+        return f"{name_of(f)}: not started"
+    where = "below" if lines[-1] else "above"
+    still = f"`raise NotImplementedError` is still in your function, {where} your code"
+    return f"{name_of(f)}: {still}: delete that line."
+
+
+def _advice(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> tuple[str, str]:
+    """The likely mistake or, where none is known, a hint."""
+    problem, error = judge(outcome), outcome.error
+    if likely := _named(outcome, args, judge, known):
+        return "likely", likely
+    if isinstance(error, ValueError) and known.refused:
+        return "likely", known.refused
+    if error is not None and (usual := remedy(error)):
+        return "likely", usual
+    return "hint", problem.hint if problem else ""
 
 
 def _call(f: Callable, args: tuple) -> Outcome:
@@ -139,19 +216,16 @@ def _call(f: Callable, args: tuple) -> Outcome:
 def _problem(outcome: Outcome, args: tuple, gives: object, within: float) -> Problem | None:
     """What is wrong with the outcome of f(*args), if it is to give `gives`."""
     if outcome.error is not None:
-        domain = "A number under a root is negative, or one in an arccos is larger than 1."
-        hint = domain if repr(outcome.error) == repr(DOMAIN_ERROR) else ""
-        return Problem(f"raised {type(outcome.error).__name__}", hint)
-    value, kind = outcome.value, type(outcome.value).__name__
+        return Problem(f"raised {type(outcome.error).__name__}")
+    value, kind = outcome.value, in_words(outcome.value)
     if value is None:
         return Problem("returned nothing", "Did you forget the return statement?")
     if isinstance(gives, Tensor) and not isinstance(value, Tensor):
-        remedy = "torch.stack makes one of a list of tensors, torch.tensor of a list of numbers."
-        return Problem(f"returned a {kind}; a tensor is expected", remedy)
+        return Problem(f"returned {kind}; a tensor is expected", _to_tensor(value))
     try:
         got = _tensor(value)
     except (TypeError, ValueError, RuntimeError):
-        return Problem(f"returned a {kind} that does not hold numbers of one shape")
+        return Problem(f"returned {kind} that does not hold numbers of one shape")
     form = _form_problem(got, gives)
     if form is not None:
         return form
@@ -159,11 +233,22 @@ def _problem(outcome: Outcome, args: tuple, gives: object, within: float) -> Pro
     if got.isnan().any() and not wanted.isnan().any():
         return Problem("not a number (nan) came back", "Look for 0/0, or a root of less than 0.")
     if not _close(got, wanted, within):
-        return Problem("not the expected value", _pattern(got, wanted, within))
+        return _difference(got, wanted, args, within)
     if not _same(outcome.args, args, 0.0):
-        remedy = "It changed its argument: work on a copy, and write x = x + dx, not x += dx."
-        return Problem("the value is right, but the caller's tensor is not what it was", remedy)
+        hint = "It changed its argument: work on a copy, write x = x + dx, not x += dx, and keep "
+        hint += "away from methods that end in _, such as add_."
+        return Problem(CHANGED, hint)
     return None
+
+
+def _to_tensor(value: object) -> str:
+    """How a value that should be a tensor becomes one."""
+    if isinstance(value, np.ndarray):
+        return (
+            "torch.tan, torch.where and their like do without numpy; or end with "
+            "torch.from_numpy(result)."
+        )
+    return "torch.stack makes one of a list of tensors, torch.tensor of a list of numbers."
 
 
 def _form_problem(got: Tensor, gives: object) -> Problem | None:
@@ -176,41 +261,77 @@ def _form_problem(got: Tensor, gives: object) -> Problem | None:
     if got.shape != wanted.shape:
         return Problem(f"shape {tuple(got.shape)}; {tuple(wanted.shape)} is expected")
     if got.dtype != wanted.dtype:
-        remedy = "Give a new tensor the dtype of the argument, as in torch.zeros(3, dtype=x.dtype)."
+        hint = "Give a new tensor the dtype of the argument: torch.tensor(out, dtype=theta.dtype)."
         kinds = [str(x.dtype).removeprefix("torch.") for x in (got, wanted)]
-        return Problem(f"dtype {kinds[0]}; {kinds[1]} is expected, as in the input", remedy)
+        shown = [f"{show(x)}, {kind}" for x, kind in zip((got, wanted), kinds, strict=True)]
+        rows = list(zip(("returned", "expected"), shown, strict=True))
+        return Problem(f"dtype {kinds[0]}; {kinds[1]} is expected, as in the input", hint, rows)
     return None
 
 
-def _pattern(got: Tensor, wanted: Tensor, within: float) -> str:
-    """A sentence on how all values, or which values, differ."""
+def _difference(got: Tensor, wanted: Tensor, args: tuple, within: float) -> Problem:
+    """What is wrong with the numbers; of many, only where they first differ is shown."""
     got, wanted = got.double(), wanted.double()
+    headline, pattern = "not the expected value", _pattern(got, wanted, within)
+    if got.numel() == 1:
+        return Problem(headline, pattern)
+    wrong = ((got - wanted).abs() <= within).logical_not().nonzero()
+    first = tuple(wrong[0].tolist())
+    yours, expected = (show(float(x[first])) for x in (got, wanted))
+    many = f"{len(wrong)} of {got.numel()} values differ"
+    if got.numel() > NUMBERS_SHOWN:
+        at = f"at {_place(first, got, args)}: yours {yours}, expected {expected}"
+        return Problem(headline, pattern, [("differs", f"{at}, within {within:g}; {many}")])
+    where = first[0] if len(first) == 1 else first
+    first_one = f"{many}. The first, at index {where}, is {yours}; {expected} is expected."
+    return Problem(headline, pattern or first_one)
+
+
+def _place(index: tuple[int, ...], got: Tensor, args: tuple) -> str:
+    """The input that belongs to an entry of the output, if there is one; else the index."""
+    for arg in args:
+        if isinstance(arg, Tensor) and arg.shape == got.shape:
+            return f"θ = {show(float(arg[index]))}"
+    return f"index {index[0] if len(index) == 1 else index}"
+
+
+def _pattern(got: Tensor, wanted: Tensor, within: float) -> str:
+    """A sentence on how all values differ."""
     if _close(got, -wanted, within):
         return "Every value has the wrong sign."
     ratio = (got / wanted)[wanted.abs() > within]
     if ratio.numel() > 1 and _close(ratio, ratio[:1].expand_as(ratio), 1e-4):
         return f"Every value is {float(ratio[0]):.4g} times the expected one."
-    if got.numel() == 1:
-        return ""
-    wrong = ((got - wanted).abs() <= within).logical_not().nonzero()
-    first = tuple(wrong[0].tolist())
-    where = first[0] if len(first) == 1 else first
-    return (
-        f"{len(wrong)} of {got.numel()} values differ. The first, at index {where}, is "
-        f"{float(got[first]):.6g}; {float(wanted[first]):.6g} is expected."
-    )
+    return ""
 
 
 def _named(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> str:
-    """The docstrings of the known mistakes that do here what the student's function did."""
-    tried = ((mistake, _call(mistake, args)) for mistake in known.mistakes)
-    return " Or: ".join(m.__doc__ or "" for m, did in tried if judge(did) and _alike(outcome, did))
+    """The docstrings of the known mistakes that do here what the student's function did.
+
+    More than two name none: a list of everything would send the student the wrong way.
+    """
+    tried = ((mistake.__doc__ or "", _call(mistake, args)) for mistake in known.mistakes)
+    found = list(dict.fromkeys(doc for doc, did in tried if _alike(outcome, did, judge)))
+    if len(found) == 2:
+        return f"one of: (a) {found[0]} (b) {found[1]}"
+    return found[0] if len(found) == 1 else ""
 
 
-def _alike(one: Outcome, other: Outcome) -> bool:
+def _alike(one: Outcome, other: Outcome, judge: Judge) -> bool:
+    """Whether two outcomes are wrong in the same way.
+
+    Where the value is wrong, what became of the arguments does not count: who worked on a copy
+    has made the same mistake.
+    """
+    mine, theirs = judge(one), judge(other)
+    if mine is None or theirs is None or mine.headline != theirs.headline:
+        return False
     if one.error or other.error:
         return repr(one.error) == repr(other.error) != repr(DOMAIN_ERROR)
-    return _same(one.value, other.value, 1e-4) and _same(one.args, other.args, 1e-4)
+    args_count = mine.headline == CHANGED
+    return _same(one.value, other.value, 1e-4) and (
+        not args_count or _same(one.args, other.args, 1e-4)
+    )
 
 
 def _same(one: object, other: object, within: float) -> bool:

@@ -1,5 +1,7 @@
 """How a check writes values, calls and exceptions for a student to read."""
 
+import math
+import re
 import textwrap
 import traceback
 from collections.abc import Callable
@@ -8,8 +10,27 @@ import numpy as np
 from torch import Tensor
 
 WIDTH = 92  # of a message, in characters: what fits into a notebook beside its file list
-NUMBERS_SHOWN = 24
+NUMBERS_SHOWN = 5
 LETTERS_SHOWN = 200
+
+# What to say of an exception whose text matches, whatever the exercise.
+REMEDIES = {
+    r"bitwise_(and|or)|operand type\(s\) for [&|]": (
+        "& binds tighter than > and <. Put each comparison in brackets: (x > x_w) & (y < h)."
+    ),
+    r"is ambiguous": (
+        "`if`, `while`, `and`, `or`, `not` and a chained comparison such as a < x < b want one "
+        "truth value, and a comparison of tensors holds many. torch.where chooses for each by "
+        "itself; & joins conditions, each in brackets."
+    ),
+    r"converted to (a )?(Python )?[Ss]calar|length-1 arrays": (
+        ".item(), float() and the functions of math take one number. Leave the tensor whole: "
+        "torch.cos and its like take any shape, and torch.stack joins a list of tensors."
+    ),
+    r"^math domain error$": (
+        "A number under a root is negative, or one in an arccos is larger than 1."
+    ),
+}
 
 
 def row(label: str, text: str) -> str:
@@ -25,14 +46,17 @@ def row(label: str, text: str) -> str:
 
 def show(x: object) -> str:
     """A value as the student could type it, to six digits; long ones are cut."""
-    if isinstance(x, Tensor):
-        few = x.numel() <= NUMBERS_SHOWN
-        return f"tensor({show(x.tolist()) if few else f'... of shape {tuple(x.shape)}'})"
+    if isinstance(x, Tensor | np.ndarray):
+        few = math.prod(x.shape) <= NUMBERS_SHOWN
+        inside = show(x.tolist()) if few else f"... of shape {tuple(x.shape)}"
+        return f"{'tensor' if isinstance(x, Tensor) else 'array'}({inside})"
     if isinstance(x, tuple | list):
-        inside = ", ".join(show(item) for item in x)
+        items = [show(item) for item in x[:NUMBERS_SHOWN]]
+        inside = ", ".join(items if len(x) <= NUMBERS_SHOWN else [*items, "..."])
         return f"({inside})" if isinstance(x, tuple) else f"[{inside}]"
     if isinstance(x, float | np.floating):
-        return f"{x:.6g}"
+        text = f"{x:.6g}"
+        return f"{text}." if text.lstrip("-").isdigit() else text
     text = getattr(x, "__name__", None) or repr(x)
     return text if len(text) <= LETTERS_SHOWN else f"{text[:LETTERS_SHOWN]}..."
 
@@ -46,8 +70,20 @@ def show_error(error: Exception) -> str:
     """The exception, and the last line of the student's own code that it came through."""
     frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the check's call
     own = [frame for frame in frames if frame.filename == frames[0].filename]
-    where = f", in your line: {own[-1].line}" if own and own[-1].line else ""
-    return f"{type(error).__name__}: {error}{where}"
+    where = f"in your line: {own[-1].line}" if own and own[-1].line else ""
+    text = ": ".join(filter(None, [type(error).__name__, str(error)]))
+    return ", ".join(filter(None, [text, where]))
+
+
+def remedy(error: Exception) -> str:
+    """What an exception of this kind usually means; nothing if there is no usual meaning."""
+    return next((text for form, text in REMEDIES.items() if re.search(form, str(error))), "")
+
+
+def in_words(x: object) -> str:
+    """The kind of a value, with its article."""
+    kind = type(x).__name__
+    return "a numpy array" if kind == "ndarray" else f"a{'n' * (kind[0] in 'aeio')} {kind}"
 
 
 def name_of(f: Callable) -> str:

@@ -3,6 +3,8 @@
 `nbgrader validate` does this too, but exits with 0 whether they pass or not.
 """
 
+import ast
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from course import CourseError
 from course.release import ROOT, exercises, find
 
 TIMEOUT_S = 60  # per cell, as when the notebook is graded
+SYNTAX_ERRORS = ("SyntaxError", "IndentationError", "TabError")
 
 
 class Result(NamedTuple):
@@ -58,21 +61,39 @@ def run_tests(path: Path) -> list[Result]:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if not any(_is_test(cell) for cell in code):
         raise CourseError(f"{path} holds no tests")
-    return [_result(cell) for cell in code if _is_test(cell) or _broken(cell)]
+    graded = [cell for cell in code if "nbgrader" in cell.metadata and not _is_test(cell)]
+    broken = [_name(cell) for cell in graded if _broken(cell)]
+    shown = [c for c in code if _is_test(c) or (_broken(c) and not (broken and _follows(c)))]
+    return [_result(cell, broken) for cell in shown]
 
 
 def report(title: str, results: list[Result]) -> str:
     """A table of the results: test, points, result, and under it the message."""
     width = max(len(result.name) for result in results)
     lines = [title, f"  {'test':<{width}}  points  result"]
+    seen = set[str]()
     for result in results:
         earned = f"{result.points * result.passed:g} / {result.points:g}" if result.points else ""
         lines.append(f"  {result.name:<{width}}  {earned:<6}  {_verdict(result)}")
-        if _verdict(result) != "not started":
-            lines += [f"      {line}" for line in result.message.splitlines()]
+        if _verdict(result) == "not run":
+            lines[-1] = lines[-1].removesuffix("not run") + result.message
+        elif _verdict(result) != "not started":
+            message = _shorten(result.message, seen)
+            lines += [f"      {line}" for line in message.splitlines()]
     got = sum(result.points for result in results if result.passed)
     total = sum(result.points for result in results)
     return "\n".join([*lines, f"{got:g} of {total:g} points; hidden tests run when it is graded"])
+
+
+def _shorten(message: str, seen: set[str]) -> str:
+    """The message, without the likely mistake if that is in `seen`, where it is entered."""
+    likely = re.search(r"^  likely    (.+(?:\n {12}.*)*)", message, flags=re.MULTILINE)
+    if likely is None:
+        return message
+    if likely[1] in seen:
+        return f"{message[: likely.start(1)]}as above{message[likely.end(1) :]}"
+    seen.add(likely[1])
+    return message
 
 
 def _verdict(result: Result) -> str:
@@ -80,6 +101,8 @@ def _verdict(result: Result) -> str:
         return "passed"
     if not result.points:
         return "did not run"
+    if result.message.startswith("not run: "):
+        return "not run"
     return "not started" if result.message.endswith("not started") else "failed"
 
 
@@ -111,21 +134,56 @@ def _is_test(cell: NotebookNode) -> bool:
 
 def _broken(cell: NotebookNode) -> bool:
     """Whether a cell that is not a test failed, other than for a function not yet written."""
-    return any(error.ename != "NotImplementedError" for error in _errors(cell))
+    unwritten = ("NotImplementedError", "NotStarted")
+    return any(error.ename not in unwritten for error in _errors(cell))
+
+
+def _follows(cell: NotebookNode) -> bool:
+    """Whether a cell missed a name, as all cells do that come after one that did not run."""
+    return any(error.ename == "NameError" for error in _errors(cell))
 
 
 def _errors(cell: NotebookNode) -> list[NotebookNode]:
     return [output for output in cell.outputs if output.output_type == "error"]
 
 
-def _result(cell: NotebookNode) -> Result:
-    grader, errors = cell.metadata.get("nbgrader", {}), _errors(cell)
-    name = grader.get("grade_id", f"cell {cell.id}")
-    points = float(grader["points"]) if _is_test(cell) else 0.0
-    return Result(name, points, not errors, "\n".join(_message(error) for error in errors))
+def _name(cell: NotebookNode) -> str:
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id", f"cell {cell.id}"))
 
 
-def _message(error: NotebookNode) -> str:
+def _result(cell: NotebookNode, broken: list[str]) -> Result:
+    name, errors = _name(cell), _errors(cell)
+    points = float(cell.metadata.nbgrader.points) if _is_test(cell) else 0.0
+    message = "\n".join(_message(cell, error) for error in errors)
+    for cause in broken:
+        undefined = any(error.evalue == f"name '{cause}' is not defined" for error in errors)
+        if points and (undefined or (cause == "setup" and _follows(cell))):
+            message = f"not run: the cell {cause} has an error above"
+            break
+    return Result(name, points, not errors, message)
+
+
+def _message(cell: NotebookNode, error: NotebookNode) -> str:
     if error.ename == "KeyboardInterrupt":
         return f"stopped after {TIMEOUT_S} s: is there a loop that does not end?"
-    return str(error.evalue) if error.ename == "CheckFailed" else f"{error.ename}: {error.evalue}"
+    if error.ename in ("CheckFailed", "NotStarted"):
+        return str(error.evalue)
+    where = _syntax_error(cell.source, error) if error.ename in SYNTAX_ERRORS else ""
+    return where or f"{error.ename}: {error.evalue}"
+
+
+def _syntax_error(source: str, shown: NotebookNode) -> str:
+    """The error that a cell has shown, with its line and a caret.
+
+    Nothing if Python on its own stumbles elsewhere: over a magic, which only IPython reads.
+    """
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        if error.msg not in shown.evalue:
+            return ""
+        line = (error.text or "").rstrip()
+        caret = " " * ((error.offset or 1) - 1) + "^"
+        kind = type(error).__name__
+        return f"{kind}: {error.msg}, in line {error.lineno} of the cell\n    {line}\n    {caret}"
+    return ""

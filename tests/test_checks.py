@@ -5,10 +5,11 @@ import sys
 import warnings
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
-from course.checks import CheckFailed, Known, check, check_raises, hidden
+from course.checks import CheckFailed, Known, NotStarted, check, check_raises, hidden, started
 
 THETA = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
 
@@ -43,7 +44,7 @@ def square(result: object) -> Callable:
 
 def test_a_right_answer_passes_and_says_what_was_tried(capsys: pytest.CaptureFixture) -> None:
     check(torch.square, THETA, gives=THETA**2, known=KNOWN)
-    assert capsys.readouterr().out == "square(tensor([0.5, 1, 2])) is right\n"
+    assert capsys.readouterr().out == "square(tensor([0.5, 1., 2.])) is right\n"
 
 
 def test_a_stub_is_not_started() -> None:
@@ -58,9 +59,9 @@ def test_a_known_mistake_is_named_with_call_value_expectation_and_section() -> N
         check(doubles, THETA, gives=THETA**2, known=KNOWN)
     assert str(failure.value).splitlines() == [
         "doubles: not the expected value",
-        "  tried     doubles(tensor([0.5, 1, 2]))",
-        "  returned  tensor([1, 2, 4])",
-        "  expected  tensor([0.25, 1, 4]), within 1e-06",
+        "  tried     doubles(tensor([0.5, 1., 2.]))",
+        "  returned  tensor([1., 2., 4.])",
+        "  expected  tensor([0.25, 1., 4.]), within 1e-06",
         "  likely    You took the double; the square is wanted.",
         "  reread    lecture 00, “Squares”",
     ]
@@ -162,7 +163,7 @@ def test_the_callers_tensor_survives_a_function_that_changes_it() -> None:
 
 def test_what_should_raise_must_raise(capsys: pytest.CaptureFixture) -> None:
     check_raises(math.sqrt, -1.0, error=ValueError, known=KNOWN)
-    assert capsys.readouterr().out == "sqrt(-1) raises ValueError, which is right\n"
+    assert capsys.readouterr().out == "sqrt(-1.) raises ValueError, which is right\n"
     with pytest.raises(CheckFailed, match="this input has no answer"):
         check_raises(abs, -1.0, error=ValueError, known=KNOWN)
     with pytest.raises(CheckFailed, match="raised another error"):
@@ -191,3 +192,145 @@ def test_a_hidden_test_shows_its_name_and_hint_only(capsys: pytest.CaptureFixtur
 def test_jupyter_shows_the_text_without_a_traceback() -> None:
     lines = CheckFailed("square: wrong\n  tried     square(2)")._render_traceback_()
     assert lines == ["\x1b[1;31msquare: wrong\x1b[0m", "  tried     square(2)"]
+
+
+def stub(theta):
+    raise NotImplementedError  # write your code here
+
+
+def calls_a_stub(theta):
+    return stub(theta)
+
+
+def has_code_below_the_stub(theta):
+    """The square."""
+    raise NotImplementedError  # write your code here
+    return theta**2
+
+
+def has_code_above_the_stub(theta):
+    theta = theta + 1
+    raise NotImplementedError
+
+
+def test_an_error_of_torch_is_not_taken_for_a_stub() -> None:
+    def square(theta):
+        return torch.where(theta > 0.5 & theta < 2, 0.5, theta)
+
+    text = message(square)
+    assert "raised NotImplementedError" in text and "not started" not in text
+    assert "likely & binds tighter than > and <. Put each comparison in brackets" in text
+    with pytest.raises(CheckFailed, match=r"^Hidden test: one\n  hint      No\.$"):
+        with hidden("one", hint="No."):
+            check(square, THETA, gives=THETA**2, known=KNOWN)
+
+
+def test_a_stub_that_another_function_calls_is_named() -> None:
+    assert message(calls_a_stub) == "calls_a_stub calls stub, which is not written yet."
+
+
+def test_a_stub_line_that_was_left_beside_the_code_is_named() -> None:
+    still = "`raise NotImplementedError` is still in your function"
+    assert f"{still}, above your code: delete that line." in message(has_code_below_the_stub)
+    assert f"{still}, below your code: delete that line." in message(has_code_above_the_stub)
+
+
+def test_a_stub_behind_a_proxy_or_without_source_is_not_started() -> None:
+    class Proxy:
+        __name__ = "square"
+
+        def __call__(self, theta):
+            raise NotImplementedError
+
+    namespace: dict = {}
+    exec("def square(theta):\n    raise NotImplementedError\n    return 1", namespace)
+    for f in Proxy(), namespace["square"]:
+        assert message(f) == "square: not started"
+
+
+def test_a_cell_that_builds_on_a_stub_stops_in_one_line() -> None:
+    started(doubles, math.sqrt)
+    with pytest.raises(NotStarted) as stopped:
+        started(doubles, stub)
+    assert stopped.value._render_traceback_() == ["\x1b[1;31mstub: not started\x1b[0m"]
+
+
+def triples(theta):
+    """Is it three times?"""
+    return torch.full_like(theta, 6.0)
+
+
+def sextuples(theta):
+    """Is it six times?"""
+    return torch.full_like(theta, 6.0)
+
+
+def sixes(theta):
+    """Is it six?"""
+    return torch.full_like(theta, 6.0)
+
+
+def test_two_likely_mistakes_are_questions_and_three_are_none() -> None:
+    def says(*mistakes: Callable) -> str:
+        with pytest.raises(CheckFailed) as failure:
+            check(sixes, THETA, gives=THETA**2, known=Known("lecture 00", mistakes))
+        return str(failure.value)
+
+    assert "likely    one of: (a) Is it three times? (b) Is it six times?" in says(
+        triples, sextuples
+    )
+    assert "likely" not in says(triples, sextuples, sixes)
+    assert "likely    Is it six times?" in says(sextuples, sextuples)
+
+
+def test_of_many_values_the_first_that_differs_is_shown_with_its_input() -> None:
+    theta = torch.linspace(0, 3, 7, dtype=torch.float64)
+    result = theta**2
+    result[3:5] = 5.0
+    text = message(square(result), theta, theta**2)
+    assert "differs at θ = 1.5: yours 5., expected 2.25, within 1e-06; 2 of 7 values" in text
+    assert "returned" not in text and "tried square(tensor(... of shape (7,)))" in text
+    many = theta.expand(2, 7)
+    assert "at index (0, 3): yours 5." in message(square(result.expand(2, 7)), 1.0, many**2)
+
+
+def test_an_array_is_written_on_one_line_with_the_way_to_a_tensor() -> None:
+    text = message(square(np.array([[1.0], [2.0]])))
+    assert "returned a numpy array; a tensor is expected" in text
+    assert "returned array([[1.], [2.]]) expected" in text
+    assert "torch.from_numpy(result)" in text
+
+
+def test_both_dtypes_are_shown() -> None:
+    text = message(square((THETA**2).float()))
+    assert (
+        "returned tensor([0.25, 1., 4.]), float32 expected tensor([0.25, 1., 4.]), float64" in text
+    )
+    assert "torch.tensor(out, dtype=theta.dtype)" in text
+
+
+def test_an_error_without_text_has_no_empty_place() -> None:
+    def square(theta):
+        raise KeyError
+
+    assert "raised KeyError, in your line: raise KeyError" in message(square)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda x: x if 0 < x < 1 else -x, "a chained comparison such as a < x < b"),
+        (lambda x: x.item(), ".item(), float() and the functions of math take one number"),
+        (lambda x: math.cos(x), "torch.cos and its like take any shape"),
+    ],
+)
+def test_common_errors_are_explained(wrong: Callable, says: str) -> None:
+    assert says in message(wrong)
+
+
+def test_a_refused_answer_is_explained() -> None:
+    def square(theta):
+        raise ValueError("no answer")
+
+    with pytest.raises(CheckFailed, match=r"likely    There is a square\."):
+        check(square, THETA, gives=THETA**2, known=KNOWN._replace(refused="There is a square."))

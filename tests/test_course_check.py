@@ -56,7 +56,33 @@ def test_a_cell_that_does_not_run_is_named(tmp_path: Path, capsys: pytest.Captur
     assert check(tmp_path, filled({"wall_angles": "def wall_angles(v, t:\n    return"})) == 1
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines[2].split() == ["wall_angles", "did", "not", "run"]
-    assert lines[3].startswith("SyntaxError: ")
+    assert lines[3].startswith("SyntaxError: '(' was never closed, in line 1 of the cell")
+    assert lines[4:6] == ["def wall_angles(v, t:", "^"]
+    assert lines[6].endswith("not run: the cell wall_angles has an error above")
+
+
+def test_a_caret_points_at_the_error_and_what_follows_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    broken = "def wall_distance(theta, v, t, x_w, h, g):\n    return v t"
+    assert check(tmp_path, filled({"wall_distance": broken})) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("          " + "    return v t")
+    assert lines[at + 1].index("^") == lines[at].index("v t") + 2
+    assert sum("not run: the cell wall_distance has" in line for line in lines) == 3
+    assert not any("cell slope" in line or "NameError" in line for line in lines)
+
+
+def test_the_same_likely_mistake_is_explained_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    clamped = "    return BallWall(v, t, x_w, h, g)(theta[:, None]).clamp(min=0)"
+    clamped = f"def wall_distance(theta, v, t, x_w, h, g):\n{clamped}"
+    clamped = f"from smoothlib import BallWall\n\n\n{clamped}"
+    assert check(tmp_path, filled({"wall_distance": clamped})) == 1
+    out = capsys.readouterr().out
+    assert out.count("A throw backwards has a negative distance") == 1
+    assert out.count("  likely    as above\n") == 2
 
 
 def test_a_loop_without_end_is_stopped(
@@ -108,3 +134,14 @@ def test_a_notebook_that_ends_its_kernel_is_one_line(
     assert check(tmp_path, filled({"wall_angles": "import os\nos._exit(0)"})) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "ended its kernel" in error
+
+
+def test_a_setup_that_does_not_run_is_the_only_cause_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert check(tmp_path, filled({"setup": "%matplotlib inline\nimport math, no_such_thing"})) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split() == ["setup", "did", "not", "run"]
+    assert lines[3].strip() == "ModuleNotFoundError: No module named 'no_such_thing'"
+    assert all("not run: the cell setup has an error above" in line for line in lines[4:11])
+    assert lines[11].startswith("0 of 7 points")

@@ -70,7 +70,7 @@ def test_a_wrong_answer_is_named_and_the_right_one_passes(
 
     answer(page, "wall_angles", SOLVED["wall_angles"])
     output = run_cell(page, "test_wall_angles_default")
-    expect(output).to_contain_text("wall_angles(10, 2, 5, 3, 9.81) is right")
+    expect(output).to_contain_text("wall_angles(10., 2., 5., 3., 9.81) is right")
     screenshot(page, "exercise_right")
 
 

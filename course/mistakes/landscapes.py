@@ -110,6 +110,48 @@ def takes_a_complex_root(v: float, t: float, x_w: float, h: float, g: float) -> 
     return math.atan(low), math.atan(high), math.acos(x_w / (v * t))
 
 
+def takes_h_minus_k(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """The constant term of the quadratic in T is h + k, and yours is h - k."""
+    k = _k(v, x_w, g)
+    return _angles(v, t, x_w, k, h - k)
+
+
+def multiplies_by_k(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """Brackets are missing round 2 k: Python divides by 2 and then multiplies by k."""
+    k = _k(v, x_w, g)
+    root = math.sqrt(x_w**2 - 4 * k * (h + k))
+    low, high = ((x_w + sign * root) / 2 * k for sign in (-1, 1))
+    return math.atan(low), math.atan(high), math.acos(x_w / (v * t))
+
+
+def multiplies_h_alone(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """Brackets are missing under the root: 4 k multiplies all of h + k."""
+    k = _k(v, x_w, g)
+    root = math.sqrt(x_w**2 - (4 * k * h + k))
+    low, high = ((x_w + sign * root) / (2 * k) for sign in (-1, 1))
+    return math.atan(low), math.atan(high), math.acos(x_w / (v * t))
+
+
+def starts_from_minus_x_w(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """The quadratic has - x_w T in it, and minus that is + x_w: the roots are x_w ± root, divided
+    by 2 k."""
+    k = _k(v, x_w, g)
+    root = math.sqrt(x_w**2 - 4 * k * (h + k))
+    low, high = ((-x_w + sign * root) / (2 * k) for sign in (-1, 1))
+    return math.atan(low), math.atan(high), math.acos(x_w / (v * t))
+
+
+def starts_from_minus_x_w_and_sorts(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """Your angles have the wrong sign: the quadratic has - x_w T in it, and minus that is + x_w."""
+    theta1, theta2, theta_r = _right_angles(v, t, x_w, h, g)
+    return -theta1, -theta2, theta_r
+
+
+def takes_its_own_g(v: float, t: float, x_w: float, h: float, g: float) -> Angles:
+    """You calculate with a gravity of your own, 9.8: use the argument g."""
+    return _right_angles(v, t, x_w, h, 9.8)
+
+
 def falls_to_zero(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
     """A ball that meets the wall sticks to it, so its distance is x_w, not 0."""
     flight = v * t * theta.cos()
@@ -142,8 +184,9 @@ def feeds_degrees_to_cos(
 def branches_on_a_tensor(
     theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
 ) -> Tensor:
-    """if wants one truth value, and a comparison of tensors holds many. torch.where(condition, a,
-    b) chooses for each angle by itself; join conditions by & in brackets, not by and."""
+    """`if`, `and`, `not` and a chained comparison such as a < x < b want one truth value, and a
+    comparison of tensors holds many. torch.where(condition, a, b) chooses for each angle by
+    itself; join conditions by &, each in brackets."""
     flight = v * t * theta.cos()
     if _crossing_height(theta, v, x_w, g) < h:
         return torch.full_like(flight, x_w)
@@ -199,8 +242,8 @@ def takes_the_smaller(theta: Tensor, v: float, t: float, x_w: float, h: float, g
 def sticks_only_low_throws(
     theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
 ) -> Tensor:
-    """Throws below θ1 stick, as they should. So do those above θ2, which come down in front of the
-    wall, or on it."""
+    """Only throws below θ1 stick to yours. Those above θ2 must stick too: they come down in front
+    of the wall, unless they are late (|θ| > θr)."""
     theta1, _, theta_r = _right_angles(v, t, x_w, h, g)
     contact = (theta > -theta_r) & (theta < min(theta1, theta_r))
     return torch.where(contact, x_w, v * t * theta.cos())
@@ -221,6 +264,113 @@ def flies_upwards(theta: Tensor, v: float, t: float, x_w: float, h: float, g: fl
     flight = v * t * theta.cos()
     contact = (flight > x_w) & (_crossing_height(theta, v, x_w, g) < h)
     return torch.where(contact, x_w, v * t * theta.sin())
+
+
+def joins_by_or(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """Every throw comes back as x_w where one of the two conditions holds. Both conditions must
+    hold: join them by &, not by |."""
+    flight = v * t * theta.cos()
+    return torch.where((flight > x_w) | (_crossing_height(theta, v, x_w, g) < h), x_w, flight)
+
+
+def takes_k_twice(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """Your k is twice what it should be: in t seconds a ball falls by half of g t²."""
+    flight = v * t * theta.cos()
+    k, tangent = 2 * _k(v, x_w, g), theta.tan()
+    crossing = x_w * tangent - k * (1 + tangent**2)
+    return torch.where((flight > x_w) & (crossing < h), x_w, flight)
+
+
+def multiplies_the_one_alone(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """Brackets are missing in y_c: k multiplies all of 1 + T², and all of that is subtracted."""
+    flight = v * t * theta.cos()
+    k, tangent = _k(v, x_w, g), theta.tan()
+    crossing = x_w * tangent - (k * 1 + tangent**2)
+    return torch.where((flight > x_w) & (crossing < h), x_w, flight)
+
+
+def multiplies_the_one_alone_and_adds(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """Brackets are missing in y_c: k multiplies all of 1 + T², and all of that is subtracted."""
+    flight = v * t * theta.cos()
+    crossing = x_w * theta.tan() - _k(v, x_w, g) * 1 + theta.tan() ** 2
+    return torch.where((flight > x_w) & (crossing < h), x_w, flight)
+
+
+def asks_whether_it_falls_short(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """Your ball sticks if it does not come as far as the wall. If you use torch.where already, turn
+    v t cos θ > x_w round."""
+    flight = v * t * theta.cos()
+    return torch.where((flight < x_w) & (_crossing_height(theta, v, x_w, g) < h), x_w, flight)
+
+
+def loses_the_sign(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """A throw backwards flies to the other side: the distance is v t cos θ with the sign of cos θ
+    kept: no abs."""
+    flight = v * t * theta.cos().abs()
+    contact = (v * t * theta.cos() > x_w) & (_crossing_height(theta, v, x_w, g) < h)
+    return torch.where(contact, x_w, flight)
+
+
+def loses_the_sign_throughout(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """A throw backwards flies to the other side and meets no wall: take v t cos θ with the sign of
+    cos θ kept: no abs."""
+    flight = v * t * theta.cos().abs()
+    return torch.where((flight > x_w) & (_crossing_height(theta, v, x_w, g) < h), x_w, flight)
+
+
+def forgets_throws_below_minus_theta_r(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """Throws below -θr are too steep, or backwards, as those above θr are: compare |θ| with θr,
+    that is theta.abs()."""
+    theta1, theta2, theta_r = _right_angles(v, t, x_w, h, g)
+    contact = (theta < theta_r) & ((theta < theta1) | (theta > theta2))
+    return torch.where(contact, x_w, v * t * theta.cos())
+
+
+def swaps_the_values(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """The two values in torch.where are swapped: the first is for where the condition holds."""
+    flight = v * t * theta.cos()
+    return torch.where((flight > x_w) & (_crossing_height(theta, v, x_w, g) < h), flight, x_w)
+
+
+def flies_upwards_throughout(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """The distance sideways is v t cos θ, in the condition too; v t sin θ is a height."""
+    flight = v * t * theta.sin()
+    return torch.where((flight > x_w) & (_crossing_height(theta, v, x_w, g) < h), x_w, flight)
+
+
+def is_pulled_back_by_gravity(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """Gravity pulls down and not back: sideways the ball flies v t cos θ, without g."""
+    flight = v * t * theta.cos() - g * t**2 / 2
+    contact = (v * t * theta.cos() > x_w) & (_crossing_height(theta, v, x_w, g) < h)
+    return torch.where(contact, x_w, flight)
+
+
+def is_pulled_back_throughout(
+    theta: Tensor, v: float, t: float, x_w: float, h: float, g: float
+) -> Tensor:
+    """Gravity pulls down and not back: sideways the ball flies v t cos θ, without g, in the
+    condition too."""
+    flight = v * t * theta.cos() - g * t**2 / 2
+    return torch.where((flight > x_w) & (_crossing_height(theta, v, x_w, g) < h), x_w, flight)
+
+
+def stops_at_zero(theta: Tensor, v: float, t: float, x_w: float, h: float, g: float) -> Tensor:
+    """A throw backwards has a negative distance: leave it negative, no clamp."""
+    return _right_distance(theta, v, t, x_w, h, g).clamp(min=0)
 
 
 def walks_downhill(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
@@ -264,6 +414,13 @@ def returns_one_tensor_many_times(df: Derivative, theta0: Tensor, lr: float, ste
     return torch.stack(path)
 
 
+def overwrites_the_first_point(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """The first point of your path moved on: theta += ... and add_ change the tensor that is in
+    the list already. theta = theta + ... makes a new one."""
+    path = _walk(df, theta0, lr, steps)
+    return torch.cat((path[-1:], path[1:]))
+
+
 def moves_the_start(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
     """The path is right, but theta0 has moved: theta += ... changes the tensor of whoever called
     you. theta = theta + ... makes a new one."""
@@ -272,6 +429,59 @@ def moves_the_start(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Te
         theta += lr * df(theta)
         path.append(theta.clone())
     return torch.stack(path)
+
+
+def walks_one_step_too_many(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """One step too many: the start and `steps` steps are steps + 1 points."""
+    return _walk(df, theta0, lr, steps + 1)
+
+
+def returns_inside_the_loop(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """The path ends after one step: is `return` indented into the loop?"""
+    return _walk(df, theta0, lr, 1)
+
+
+def stacks_along_the_last_axis(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """The steps go along the first axis: torch.stack(path), without dim."""
+    return torch.stack(list(_walk(df, theta0, lr, steps)), dim=-1)
+
+
+def joins_end_to_end(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """torch.cat joins tensors end to end; torch.stack makes a new axis for the steps."""
+    return torch.cat(list(_walk(df, theta0, lr, steps)))
+
+
+def makes_a_tensor_of_tensors(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """torch.tensor takes numbers, and a list of tensors only if each holds a single one. Use
+    torch.stack(path)."""
+    return torch.tensor(list(_walk(df, theta0, lr, steps)))
+
+
+def loses_the_dtype(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """Your path has a dtype of its own. torch.stack(path) keeps that of theta0; torch.zeros and
+    torch.tensor need dtype=theta0.dtype."""
+    return _walk(df, theta0, lr, steps).float()
+
+
+def takes_one_number(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """theta0.item() and float(theta0) take one start, and theta0 may hold many: calculate with the
+    tensor, which works the same."""
+    return _walk(df, torch.tensor(theta0.item(), dtype=theta0.dtype), lr, steps)
+
+
+def differentiates_again(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """You differentiate df. It is the derivative already: the slope at theta is df(theta)."""
+    return _walk(lambda theta: _gradient(df, theta.clone().requires_grad_()), theta0, lr, steps)
+
+
+def differentiates_without_a_graph(df: Derivative, theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """df is the derivative already: the slope at theta is df(theta), and nothing needs backward."""
+    return _walk(lambda theta: _gradient(df, theta), theta0, lr, steps)
+
+
+def _gradient(df: Derivative, theta: Tensor) -> Tensor:
+    df(theta).backward()
+    return torch.zeros_like(theta) if theta.grad is None else theta.grad
 
 
 def _k(v: float, x_w: float, g: float) -> float:
@@ -323,7 +533,16 @@ WALL_ANGLES = Known(
         returns_none,
         lets_the_root_touch_zero,
         takes_a_complex_root,
+        takes_h_minus_k,
+        multiplies_by_k,
+        multiplies_h_alone,
+        starts_from_minus_x_w,
+        starts_from_minus_x_w_and_sorts,
+        takes_its_own_g,
     ),
+    refused="This wall can be cleared: some throws pass above it, and your function says none "
+    "does. Look at the signs and the brackets of x_w² - 4 k (h + k). If that is positive, look at "
+    "the number in the arccos, which is 1 at most.",
 )
 WALL_DISTANCE = Known(
     reread="lecture 01, “Where the cliffs lie”",
@@ -342,6 +561,19 @@ WALL_DISTANCE = Known(
         sticks_only_low_throws,
         turns_the_wall_inside_out,
         flies_upwards,
+        joins_by_or,
+        takes_k_twice,
+        multiplies_the_one_alone,
+        multiplies_the_one_alone_and_adds,
+        asks_whether_it_falls_short,
+        loses_the_sign,
+        loses_the_sign_throughout,
+        forgets_throws_below_minus_theta_r,
+        swaps_the_values,
+        flies_upwards_throughout,
+        is_pulled_back_by_gravity,
+        is_pulled_back_throughout,
+        stops_at_zero,
     ),
 )
 GRADIENT_ASCENT = Known(
@@ -354,6 +586,16 @@ GRADIENT_ASCENT = Known(
         steps_without_lr,
         returns_only_the_end,
         returns_one_tensor_many_times,
+        overwrites_the_first_point,
         moves_the_start,
+        walks_one_step_too_many,
+        returns_inside_the_loop,
+        stacks_along_the_last_axis,
+        joins_end_to_end,
+        makes_a_tensor_of_tensors,
+        loses_the_dtype,
+        takes_one_number,
+        differentiates_again,
+        differentiates_without_a_graph,
     ),
 )
