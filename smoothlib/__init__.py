@@ -18,6 +18,47 @@ Everything is maximised. One notation, here and in the lectures:
 Physical quantities are in SI units; angles in radians.
 """
 
-from smoothlib.objectives import BallThrow, BallWall, Jumps, Optimum
+from smoothlib.objectives import (
+    L1,
+    Affine,
+    EuclideanNorm,
+    HeavisideAll,
+    HeavisideAny,
+    Objective,
+    Optimum,
+    Quadratic,
+    Sum,
+    ThreeHumpCamel,
+    Wiggle,
+)
+from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
+from smoothlib.smoothing import Jumps, Moments, smoothed, smoothed_grad, smoothed_moments
+from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
 
-__all__ = ["BallThrow", "BallWall", "Jumps", "Optimum"]
+__all__ = [
+    "L1",
+    "Affine",
+    "BallThrow",
+    "BallWall",
+    "EuclideanNorm",
+    "Heaviside",
+    "HeavisideAll",
+    "HeavisideAny",
+    "Jumps",
+    "Moments",
+    "MomentumTransfer",
+    "Objective",
+    "Optimum",
+    "PassFailBar",
+    "PiecewiseLinear",
+    "Quadratic",
+    "SoftStep",
+    "Spike",
+    "Sum",
+    "ThreeHumpCamel",
+    "TopHat",
+    "Wiggle",
+    "smoothed",
+    "smoothed_grad",
+    "smoothed_moments",
+]

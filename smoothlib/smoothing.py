@@ -8,7 +8,7 @@
 with its own truth, in closed form where it has one. For any other callable the integrals are
 Gauss-Legendre sums on |ε| <= EPS_MAX that never cross a jump or a kink: name them in `breaks`.
 Each sum is certified: 48 and 64 nodes a panel must agree to TOLERANCE, relative to the mean size
-of the integrand, and the integrand must have died out at the ends; otherwise the panels are
+of the integrand, and the integrand must die out at the ends; otherwise the panels are
 halved, and in the end an ArithmeticError says what was reached. Sums are done in float64, also
 for a float32 `theta`.
 """
@@ -26,6 +26,7 @@ from torch import Tensor
 EPS_MAX = 9.0  # P(|ε| > 9) = 2e-19: nothing beyond is seen in float64
 TOLERANCE = 1e-10
 HALVINGS = 6
+GROWTH = 1e3  # of a polynomial from |ε| = EPS_MAX to twice that, generously
 
 Function = Callable[[Tensor], Tensor]
 
@@ -74,10 +75,10 @@ class Moments(NamedTuple):
 class LineMoments(NamedTuple):
     """The same for one variable, stacked over k = 0, 1, 2; for several, see `closed_forms`."""
 
-    plain: Float[Tensor, "3 *batch"]  # E[f ε^k]
-    square: Float[Tensor, "3 *batch"]  # E[f² ε^k]
-    pair: Float[Tensor, "3 *batch"]  # E[f(θ + σε) f(θ - σε) ε^k]
-    slope: Float[Tensor, "2 *batch"]  # E[f'], E[f'²]
+    plain: Tensor  # (3, *batch), E[f ε^k]
+    square: Tensor  # (3, *batch), E[f² ε^k]
+    pair: Tensor  # (3, *batch), E[f(θ + σε) f(θ - σε) ε^k]
+    slope: Tensor  # (2, *batch), E[f'], E[f'²]
 
     def moments(self, grad: Float[Tensor, "*batch"]) -> Moments:
         """In the form that serves any dimension, with ∇F as the caller knows it best."""
@@ -154,12 +155,14 @@ def grad_by_quadrature(
 ) -> Float[Tensor, "*batch 1"]:
     """∇F(θ), whatever truth f itself has."""
     x0, scale, edges = _standardised(f, theta, sigma, breaks)
-    level = f(x0[..., None])[..., None, None]  # costs nothing, and saves digits where σ is small
+    level = f(x0[..., None])[..., None, None]  # its mean is 0: saves digits where σ is small
+    rounding = 1e-14 * level[..., 0, 0].detach().abs()
 
     def scores(eps: Tensor) -> Tensor:
         return ((f(_at(x0, scale, eps)) - level) * eps)[None]
 
-    return (_integral(scores, edges, _name(f), "∇F")[0] / scale)[..., None].to(theta.dtype)
+    found = _integral(scores, edges, _name(f), "∇F", rounding)[0]
+    return (found / scale)[..., None].to(theta.dtype)
 
 
 def moments_by_quadrature(
@@ -247,35 +250,53 @@ def _rule(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _integral(
-    c: Function, edges: Float[Tensor, "*batch m"], name: str, what: str
-) -> Float[Tensor, "k *batch"]:
-    """E c(ε), certified; c maps (*batch, p, n) to (k, *batch, p, n), smooth between the edges."""
+    c: Function, edges: Float[Tensor, "*batch m"], name: str, what: str, floor: Tensor | float = 0.0
+) -> Tensor:
+    """E c(ε), certified; c maps (*batch, p, n) to (k, *batch, p, n), smooth between the edges.
+
+    `floor` is the error that rounding makes.
+    """
     ends = torch.nn.functional.pad(edges.clamp(-EPS_MAX, EPS_MAX), (1, 0), value=-EPS_MAX)
     ends = torch.nn.functional.pad(ends, (0, 1), value=EPS_MAX).sort(-1).values
+    beyond = torch.tensor([[-2.0, 2.0]]).to(ends) * EPS_MAX
+    far = c(beyond.expand(*ends.shape[:-1], 1, 2)).detach().abs().amax((-1, -2))
     for _ in range(HALVINGS + 1):
-        (coarse, _), (fine, scale) = (_sum(c, ends, n) for n in (48, 64))
-        error = (fine - coarse).detach().abs() / scale.clamp(min=torch.finfo(fine.dtype).tiny)
-        if bool((error <= TOLERANCE).all()):
-            return fine
+        coarse, fine = (_sum(c, ends, n) for n in (48, 64))
+        bound = TOLERANCE * fine.scale + floor
+        dies = (fine.tail <= bound) | (far <= GROWTH * fine.highest)
+        error = (fine.sums - coarse.sums).detach().abs()
+        if bool(((error <= bound) & dies).all()):
+            return fine.sums
         middles = (ends[..., 1:] + ends[..., :-1]) / 2
         ends = torch.cat((ends, middles), -1).sort(-1).values
+    if not bool(dies.all()):
+        raise ArithmeticError(
+            f"{name}: {what} is not certified: f(θ + σε) outgrows the Gaussian at |ε| = "
+            f"{EPS_MAX:g}; take a smaller sigma"
+        )
     raise ArithmeticError(
-        f"{name}: {what} by quadrature is certified to {float(error.amax()):.1g} of its scale, "
-        f"{TOLERANCE:g} is wanted; name every jump and kink in breaks, or take a sigma for which "
-        "f(θ + σε) neither oscillates hundreds of times nor outgrows the Gaussian"
+        f"{name}: {what} by quadrature is certified to {float((error / fine.scale).amax()):.1g} "
+        f"of its scale, {TOLERANCE:g} is wanted; name every jump and kink of f in breaks, or take "
+        "a smaller sigma if f oscillates hundreds of times within reach of the noise"
     )
 
 
-def _sum(c: Function, ends: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """The Gauss-Legendre sum of c φ over the panels between ends, and its scale, E|c|.
+class _Sum(NamedTuple):
+    sums: Tensor
+    scale: Tensor  # the sum of absolute values
+    tail: Tensor  # the integrand at the ends
+    highest: Tensor  # |c|
 
-    The scale is infinitesimal, so that no certificate is given, where c φ lives at the ends.
-    """
+
+def _sum(c: Function, ends: Tensor, n: int) -> _Sum:
+    """The Gauss-Legendre sum of c φ over the panels between ends."""
     eps, weight = legendre(ends[..., :-1], ends[..., 1:], n)
-    terms = c(eps) * density(eps)
-    sums, scale = (terms * weight).sum((-1, -2)), (terms * weight).detach().abs().sum((-1, -2))
-    tail = torch.stack((terms[..., 0, 0], terms[..., -1, -1])).detach().abs().amax(0)
-    return sums, torch.where(tail <= TOLERANCE * scale, scale, torch.zeros_like(scale))
+    values = c(eps)
+    terms = values * density(eps)
+    size = terms.detach().abs()
+    tail = torch.maximum(size[..., 0, 0], size[..., -1, -1])
+    highest = values.detach().abs().amax((-1, -2))
+    return _Sum((terms * weight).sum((-1, -2)), (size * weight).sum((-1, -2)), tail, highest)
 
 
 def _standardised(
