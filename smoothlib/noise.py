@@ -1,0 +1,349 @@
+"""Standard normal noise with an address instead of a state.
+
+`normal(seed, members, coordinates)` depends on the seed, the member and the coordinate of each
+number and on nothing else: not on the chunk, the batch or the worker that asks. A worker needs a
+seed and an index to know a perturbation, and nothing stores a population.
+
+The integers come from Threefry-2x32 with 13 rounds (Salmon, Moraes, Dror and Shaw 2011, "Parallel
+random numbers: as easy as 1, 2, 3"), additions, rotations and exclusive ors of 32 bits, which are
+the same on every device; 13 is their least number of rounds that passes BigCrush, so each key is
+itself a 20-round hash of the seed. Box and Muller (1958) make two normals of each 64 bits: of
+members 2q and 2q + 1 at one coordinate. 39 bits go to the radius, hence |ε| <= 7.45 in float32 as
+in float64, and 24 to the angle. `tests/benchmarks/battery.py` holds the statistical tests.
+
+torch's own generators cannot serve: on the CPU `torch.Generator` is a Mersenne Twister, which has
+no address; the stateless Philox of `torch.func._random` is private, has no CPU kernel in torch
+2.13, and addresses whole tensors.
+
+The other functions are sources of noise in place of independent draws, all (seed, n, d) to (n, d).
+Their rows are standard normal one by one but depend on each other, so the standard error of a
+sample mean does not hold for them: measure it over several seeds.
+"""
+
+import math
+import operator
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
+
+import torch
+from jaxtyping import Float, Int32
+from torch import Tensor
+
+ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
+PARITY = 0x1BD11BDA
+WORD = 1 << 32
+TILE, COMPILED_TILE, CUDA_TILE = 1 << 16, 1 << 17, 1 << 22  # pairs at a time
+
+
+def normal(
+    seed: int,
+    members: int | range,
+    coordinates: int | range,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    out: Float[Tensor, "n d"] | None = None,
+    compile: bool = False,
+) -> Float[Tensor, "n d"]:
+    """Independent standard normals: row i, column j holds ε(seed, members[i], coordinates[j]).
+
+    ε(2q), ε(2q + 1) = r cos a, r sin a,  r = √(-2 ln u),  (u, a) from Threefry at (q, coordinate)
+
+    `normal(0, n, d)` is n rows, `normal(0, range(i, i + 1), d)` row i of them, whichever n was.
+    On one device and with one value of `compile` they agree to the bit; otherwise, and between
+    float32 and float64, to rounding (u near 1 rounds coarsely: 1e-7 / r in float32).
+    A number costs twice as much where its even or odd neighbour is not asked for too.
+
+    Args:
+        seed: any 64-bit integer, signed. Different seeds give independent noise.
+        members, coordinates: how many, from 0; or which, as a range of step 1 below 2**63.
+        dtype: float32 or float64; torch's default if None.
+        out: a tensor to fill instead of a new one; it sets dtype and device.
+        compile: fuse by torch.compile. It takes half a minute once, and pays from about 1e9
+            numbers, or from fewer where torch's cache on disk is warm. Without a C++ compiler:
+            a warning, and the same numbers without fusion.
+    Raises:
+        TypeError, ValueError: for a seed, range, dtype or `out` other than these.
+    """
+    seed = _checked_seed(seed)
+    rows, columns = _checked_range("members", members), _checked_range("coordinates", coordinates)
+    out = _checked_out(out, len(rows), len(columns), dtype, device)
+    with torch.no_grad():
+        for pairs in _within_words(range(rows.start // 2, (rows.stop + 1) // 2)):
+            for some in _within_words(columns):
+                at = some.start - columns.start
+                _fill(out[:, at : at + len(some)], rows.start, pairs, some, seed, compile)
+    return out
+
+
+def antithetic(
+    seed: int,
+    n: int,
+    d: int,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Float[Tensor, "n d"]:
+    """Mirrored pairs: row 2i + 1 is minus row 2i, so odd moments vanish exactly.
+
+    Row 2i is row i of `normal`. See *A new Monte Carlo technique: antithetic variates*,
+    Hammersley and Morton 1956. It loses where f is even about θ: both halves of a pair agree.
+
+    Raises:
+        ValueError: if n is odd.
+    """
+    if n % 2:
+        raise ValueError(f"antithetic: n = {n} is odd; its rows come in pairs: take n = {n + 1}")
+    eps = normal(seed, n // 2, d, dtype=dtype, device=device)
+    return torch.stack((eps, -eps), dim=1).reshape(n, d)
+
+
+def orthogonal(
+    seed: int,
+    n: int,
+    d: int,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Float[Tensor, "n d"]:
+    """Blocks of d rows at right angles: a uniform rotation, with lengths of independent normals.
+
+    See *Structured evolution with compact architectures for scalable policy optimization*,
+    Choromanski et al. 2018. Costs n d² operations. At d = 1 it is independent noise.
+    """
+    members = -(-n // max(d, 1)) * d
+    blocks = normal(seed, members, d, dtype=dtype, device=device).view(-1, d, d)
+    lengths = normal(seed, members, range(d, 2 * d), dtype=dtype, device=device).norm(dim=1)
+    q, r = torch.linalg.qr(blocks)
+    uniform = q * r.diagonal(dim1=1, dim2=2).sgn()[:, None]  # Mezzadri 2007: else q is not Haar
+    return (uniform.mT.reshape(members, d) * lengths[:, None])[:n]
+
+
+def latin_hypercube(
+    seed: int,
+    n: int,
+    d: int,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Float[Tensor, "n d"]:
+    """In each coordinate, one row in each of n strata of equal probability.
+
+    ε = Φ⁻¹((π(i) + u) / n), π a random permutation for each coordinate and u uniform. See *A
+    comparison of three methods*, McKay, Beckman and Conover 1979. It removes the variance of
+    what is additive in the coordinates and leaves the rest; it depends on n as a whole.
+    """
+    options: dict = {"dtype": torch.float64, "device": device}
+    stratum = normal(seed, n, d, **options).argsort(dim=0)
+    within = torch.special.ndtr(normal(seed, n, range(d, 2 * d), **options))
+    return torch.special.ndtri((stratum + within) / n).to(dtype or torch.get_default_dtype())
+
+
+def sobol(
+    seed: int,
+    n: int,
+    d: int,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Float[Tensor, "n d"]:
+    """The first n points of a scrambled Sobol sequence, through Φ⁻¹.
+
+    torch.quasirandom with Matoušek's scrambling (1998), 30 bits, hence |ε| <= 6.24; d at most
+    21201. Take n a power of 2: other n lose the balance. Errors fall almost as 1/n for smooth f,
+    hardly faster than 1/√n where a jump cuts many coordinates.
+    """
+    engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=_checked_seed(seed))
+    middle = engine.draw(n, dtype=torch.float64) + 2.0**-31
+    return torch.special.ndtri(middle).to(device, dtype or torch.get_default_dtype())
+
+
+# --- tiles -------------------------------------------------------------------------------
+
+
+def _fill(
+    out: Float[Tensor, "n d"], first: int, pairs: range, columns: range, seed: int, compile: bool
+) -> None:
+    """Fill the rows of the pairs, tile by tile; `first` is the member of row 0."""
+    key = _key(seed, pairs.start // WORD, columns.start // WORD)
+    hashed, transformed = _kernels(compile, out.device, out.dtype)
+    c, r = _tile(len(pairs), len(columns), out.device, compile)
+    size = -(-r * c // 64) * 64  # whole vector registers, so that no tile has a scalar tail
+    index = {"dtype": torch.int32, "device": out.device}
+    row, column = _grid(r, c, size, out.device)
+    w0, w1 = torch.empty(size, **index), torch.empty(size, **index)
+    z0, z1 = (torch.empty(size, dtype=out.dtype, device=out.device) for _ in range(2))
+    for q in pairs[::r]:
+        for j in columns[::c]:
+            hashed(w0, w1, row, column, torch.tensor([*key, _signed(q), _signed(j)], **index))
+            transformed(z0, z1, w0, w1)
+            at = j - columns.start
+            for member, z in ((2 * q, z0), (2 * q + 1, z1)):
+                block = z[: r * c].view(r, c)[: pairs.stop - q]
+                _place(out[:, at : at + c], member - first, block)
+
+
+def _place(out: Float[Tensor, "n c"], i: int, block: Float[Tensor, "r c"]) -> None:
+    """Rows i, i + 2, ... of out: as many of the block as lie inside."""
+    outside = 1 if i < 0 else 0
+    target = out[i + 2 * outside : i + 2 * len(block) : 2]
+    target.copy_(block[outside : outside + len(target), : out.shape[1]])
+
+
+def _tile(pairs: int, columns: int, device: torch.device, compile: bool) -> tuple[int, int]:
+    """Coordinates and pairs of a tile: equal shares of at most a cache's worth."""
+    most = CUDA_TILE if device.type == "cuda" else COMPILED_TILE if compile else TILE
+    c = -(-columns // -(-columns // most))
+    return c, -(-pairs // -(-pairs // (most // c)))
+
+
+def _grid(
+    r: int, c: int, size: int, device: torch.device
+) -> tuple[Int32[Tensor, " size"], Int32[Tensor, " size"]]:
+    """Row and column of each place of a flattened tile."""
+    row, column = torch.zeros(2, size, dtype=torch.int32, device=device)
+    row[: r * c].view(r, c).copy_(torch.arange(r, device=device)[:, None])
+    column[: r * c].view(r, c).copy_(torch.arange(c, device=device))
+    return row, column
+
+
+def _within_words(span: range) -> Iterator[range]:
+    """The span, cut where its upper 32 bits change: they belong to the key."""
+    start = span.start
+    while start < span.stop:
+        stop = min(span.stop, (start // WORD + 1) * WORD)
+        yield range(start, stop)
+        start = stop
+
+
+# --- kernels: the same code, eager and compiled ---------------------------------------------
+
+
+def _threefry(
+    x0: Int32[Tensor, " size"], x1: Int32[Tensor, " size"], key: tuple, rounds: int
+) -> None:
+    """Threefry-2x32 in place; int32 wraps as uint32 does."""
+    moved = torch.empty_like(x1)
+    x0 += key[0]
+    x1 += key[1]
+    for i in range(rounds):
+        left = ROTATIONS[i % 8]
+        x0 += x1
+        torch.bitwise_right_shift(x1, 32 - left, out=moved)
+        moved &= (1 << left) - 1  # the shift copies the sign
+        torch.add(moved, x1, alpha=1 << left, out=x1)
+        x1 ^= x0
+        if i % 4 == 3:
+            step = i // 4 + 1
+            x0 += key[step % 3]
+            x1 += key[(step + 1) % 3] + step
+
+
+def _hashed(
+    x0: Int32[Tensor, " size"],
+    x1: Int32[Tensor, " size"],
+    row: Int32[Tensor, " size"],
+    column: Int32[Tensor, " size"],
+    parameters: Int32[Tensor, "5"],
+) -> None:
+    k0, k1, k2, q, c = parameters.unbind()
+    torch.add(row, q, out=x0)
+    torch.add(column, c, out=x1)
+    _threefry(x0, x1, (k0, k1, k2), rounds=13)
+
+
+def _transformed(
+    z0: Float[Tensor, " size"],
+    z1: Float[Tensor, " size"],
+    w0: Int32[Tensor, " size"],
+    w1: Int32[Tensor, " size"],
+) -> None:
+    """Box-Muller. A float32 holds small u to 24 digits, so its tail is as fine as float64's."""
+    fraction = ((w1 & 0xFF).to(z0.dtype) + 0.5) * 2.0**-8
+    u = (((w0 >> 1) & 0x7FFFFFFF).to(z0.dtype) + fraction) * 2.0**-31
+    a = ((w1 >> 8).to(z0.dtype) + 0.5) * (math.tau * 2.0**-24)
+    r = torch.sqrt(-2 * torch.log(u))
+    torch.mul(r, torch.cos(a), out=z0)
+    torch.mul(r, torch.sin(a), out=z1)
+
+
+@lru_cache(maxsize=256)
+def _key(seed: int, pair_word: int, column_word: int) -> tuple[int, int, int]:
+    """The key of 2**64 addresses: a 20-round hash under the seed, one to one in the words."""
+    k0, k1 = _signed(seed), _signed(seed >> 32)
+    x0, x1 = (torch.tensor([_signed(w)], dtype=torch.int32) for w in (pair_word, column_word))
+    _threefry(x0, x1, (k0, k1, _signed(k0 ^ k1 ^ PARITY)), rounds=20)
+    return int(x0), int(x1), _signed(int(x0) ^ int(x1) ^ PARITY)
+
+
+def _signed(word: int) -> int:
+    """The low 32 bits as an int32."""
+    return ((word + (1 << 31)) % WORD) - (1 << 31)
+
+
+@cache
+def _kernels(compile: bool, device: torch.device, dtype: torch.dtype) -> tuple[Callable, Callable]:
+    """Hash and transform; apart, since one loop over both is a chain that no core overlaps."""
+    if not compile:
+        return _hashed, _transformed
+    fused = torch.compile(_hashed, dynamic=True), torch.compile(_transformed, dynamic=True)
+    w = torch.zeros(4, 128, dtype=torch.int32, device=device)
+    z = torch.zeros(2, 128, dtype=dtype, device=device)
+    try:
+        fused[0](*(x.clone() for x in w), torch.zeros(5, dtype=torch.int32, device=device))
+        fused[1](*(x.clone() for x in z), *(x.clone() for x in w[:2]))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        warnings.warn(f"torch.compile failed ({reason}); normal() runs eager", stacklevel=4)
+        return _hashed, _transformed
+    return fused
+
+
+# --- the public door ---------------------------------------------------------------------
+
+
+def _checked_seed(seed: int) -> int:
+    try:
+        seed = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"seed must be an integer, got {seed!r}; int(seed) makes one") from None
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed = {seed} has more than 64 bits; take one in [-2**63, 2**63)")
+    return seed
+
+
+def _checked_range(name: str, span: int | range) -> range:
+    if not isinstance(span, range):
+        try:
+            span = range(operator.index(span))
+        except TypeError:
+            raise TypeError(
+                f"{name} must be a number or a range, got {span!r}; range(start, stop) picks some"
+            ) from None
+    if span.step != 1 or span.start < 0 or span.stop < span.start or span.stop > 2**63:
+        raise ValueError(
+            f"{name} = {span}; wanted 0 <= start <= stop <= 2**63 and step 1; "
+            "call once for each contiguous block"
+        )
+    return span
+
+
+def _checked_out(
+    out: Tensor | None,
+    n: int,
+    d: int,
+    dtype: torch.dtype | None,
+    device: torch.device | str | None,
+) -> Float[Tensor, "n d"]:
+    if out is None:
+        out = torch.empty(n, d, dtype=dtype, device=device)
+    elif dtype is not None or device is not None:
+        raise ValueError("out sets dtype and device; leave those two out, or leave out out")
+    if out.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"normals come in float32 or float64, not {out.dtype}; convert afterwards")
+    if out.shape != (n, d):
+        raise ValueError(f"out has shape {tuple(out.shape)}, the noise ({n}, {d}); make them equal")
+    if out.requires_grad:
+        raise ValueError("out requires a gradient, and noise has none; pass out.detach()")
+    return out
