@@ -22,21 +22,81 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smoothlib.families import GAUSSIAN, UNIFORM, Family
+from smoothlib.smoothing import Function, boundary_term, check_finite, check_sigma, slope
 
-Objective = Callable[[Tensor], Tensor]
 Sigma = float | Tensor
-Baseline = Callable[[Objective, Tensor, Tensor, Tensor, Tensor], Tensor]
+Baseline = Callable[[Function, Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
+# --- baselines: (f, theta, sigma, values, score) -> what is subtracted, broadcast to (n, d) --
+
+
+def no_baseline(f: Function, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor) -> Tensor:
+    """b = 0."""
+    return values.new_zeros(())
+
+
+def center(f: Function, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor) -> Tensor:
+    """b = f(θ), the value without noise. Unbiased. Variance above the best: (f(θ) - b*)²/σ²."""
+    return f(theta).detach()
+
+
+def batch_mean(f: Function, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor) -> Tensor:
+    """b = the batch's mean. Biased by exactly (n - 1)/n: every sample pays for itself."""
+    return values.mean()
+
+
+def leave_one_out(
+    f: Function, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor
+) -> Tensor:
+    """b_k = the mean of all values but the k-th. Unbiased, and n/(n - 1) times `batch_mean`.
+
+    See *Buy 4 REINFORCE Samples, Get a Baseline for Free!*, Kool, van Hoof and Welling 2019. It
+    aims at F, not at the best b* = F + σ²∂²F. Needs n >= 2. Rows are not independent.
+    """
+    n = _at_least_two("leave_one_out", values)
+    return ((values.sum() - values) / (n - 1))[:, None]
+
+
+def optimal(f: Function, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor) -> Tensor:
+    """b*_i = E[f ε_i²] = F + σ² ∂²F/∂θ_i², from the objective's own truth: the least variance.
+
+    Unbiased, since no sample enters. Needs f.smoothed_moments, σ a number, and Gaussian noise;
+    a plain callable takes `estimated_optimal`.
+    """
+    moments = getattr(f, "smoothed_moments", None)
+    if moments is None:
+        raise TypeError(
+            f"optimal: {f!r} has no smoothed_moments, which the exact b* is made of; "
+            "estimated_optimal does without"
+        )
+    return moments(theta, sigma).value_eps2
+
+
+def estimated_optimal(
+    f: Function, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor
+) -> Tensor:
+    """b*_i = E[f s_i²] / E s_i² with s the score, each estimated from all samples but the k-th.
+
+    Unbiased for any f and any family; its variance approaches that of the exact b* with n. See
+    *The Optimal Reward Baseline for Gradient-Based Reinforcement Learning*, Weaver and Tao 2001.
+    Needs n >= 2, and more for peace: a ratio of n - 1 terms is a poor b* when n is small.
+    """
+    _at_least_two("estimated_optimal", values)
+    weight = score**2
+    weighted = values[:, None] * weight
+    return (weighted.sum(0) - weighted) / (weight.sum(0) - weight)
 
 
 # --- zero-order: values only --------------------------------------------------------------
 
 
 def zero_order(
-    f: Objective,
+    f: Function,
     theta: Float[Tensor, " d"],
     sigma: Sigma,
     eps: Float[Tensor, "n d"],
-    baseline: Baseline | None = None,
+    baseline: Baseline = no_baseline,
     family: Family = GAUSSIAN,
 ) -> Float[Tensor, "n d"]:
     """The score function's estimate, or REINFORCE for a Gaussian mean; no derivative of f.
@@ -57,13 +117,11 @@ def zero_order(
     xi = family.from_normal(eps)
     values = _values(f, theta.detach() + _times(scale, xi)).detach()
     score = _divided(scale, family.score(xi))
-    if baseline is None:
-        return values[:, None] * score
     return (values[:, None] - baseline(f, theta.detach(), scale, values, score)) * score
 
 
 def finite_difference(
-    f: Objective, theta: Float[Tensor, " d"], sigma: Sigma, eps: Float[Tensor, "n d"]
+    f: Function, theta: Float[Tensor, " d"], sigma: Sigma, eps: Float[Tensor, "n d"]
 ) -> Float[Tensor, "n d"]:
     """Weight perturbation: how much better is x than θ, and in which direction does it lie?
 
@@ -81,11 +139,11 @@ def finite_difference(
 
 
 def antithetic(
-    f: Objective,
+    f: Function,
     theta: Float[Tensor, " d"],
     sigma: Sigma,
     eps: Float[Tensor, "n d"],
-    baseline: Baseline | None = None,
+    baseline: Baseline = no_baseline,
     family: Family = GAUSSIAN,
 ) -> Float[Tensor, "n d"]:
     """Mirrored pairs: the mean of `zero_order` at ε and at -ε, one row for each pair.
@@ -103,66 +161,11 @@ def antithetic(
     return torch.stack(tuple(rows)).mean(0)
 
 
-# --- baselines: (f, theta, sigma, values, score) -> what is subtracted, broadcast to (n, d) --
-
-
-def center(f: Objective, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor) -> Tensor:
-    """b = f(θ), the value without noise. Unbiased. Variance above the best: (f(θ) - b*)²/σ²."""
-    return f(theta).detach()
-
-
-def batch_mean(f: Objective, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor) -> Tensor:
-    """b = the batch's mean. Biased by exactly (n - 1)/n: every sample pays for itself."""
-    return values.mean()
-
-
-def leave_one_out(
-    f: Objective, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor
-) -> Tensor:
-    """b_k = the mean of all values but the k-th. Unbiased, and n/(n - 1) times `batch_mean`.
-
-    See *Buy 4 REINFORCE Samples, Get a Baseline for Free!*, Kool, van Hoof and Welling 2019. It
-    aims at F, not at the best b* = F + σ²∂²F. Needs n >= 2. Rows are not independent.
-    """
-    n = _at_least_two("leave_one_out", values)
-    return ((values.sum() - values) / (n - 1))[:, None]
-
-
-def optimal(f: Objective, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor) -> Tensor:
-    """b*_i = E[f ε_i²] = F + σ² ∂²F/∂θ_i², from the objective's own truth: the least variance.
-
-    Unbiased, since no sample enters. Needs f.smoothed_moments, σ a number, and Gaussian noise;
-    a plain callable takes `estimated_optimal`.
-    """
-    moments = getattr(f, "smoothed_moments", None)
-    if moments is None:
-        raise TypeError(
-            f"optimal: {f!r} has no smoothed_moments, which the exact b* is made of; "
-            "estimated_optimal does without"
-        )
-    return moments(theta, sigma).f_eps2
-
-
-def estimated_optimal(
-    f: Objective, theta: Tensor, sigma: Tensor, values: Tensor, score: Tensor
-) -> Tensor:
-    """b*_i = E[f s_i²] / E s_i² with s the score, each estimated from all samples but the k-th.
-
-    Unbiased for any f and any family; its variance approaches that of the exact b* with n. See
-    *The Optimal Reward Baseline for Gradient-Based Reinforcement Learning*, Weaver and Tao 2001.
-    Needs n >= 2, and more for peace: a ratio of n - 1 terms is a poor b* when n is small.
-    """
-    _at_least_two("estimated_optimal", values)
-    weight = score**2
-    weighted = values[:, None] * weight
-    return (weighted.sum(0) - weighted) / (weight.sum(0) - weight)
-
-
 # --- first-order: derivatives -------------------------------------------------------------
 
 
 def first_order(
-    f: Objective,
+    f: Function,
     theta: Float[Tensor, " d"],
     sigma: Sigma,
     eps: Float[Tensor, "n d"],
@@ -183,16 +186,13 @@ def first_order(
     variance of order 1/(νσ), and n < σ/ν samples usually miss it altogether).
     """
     scale = _checked(theta, sigma, eps)
-    x = (theta.detach() + _times(scale, family.from_normal(eps))).detach().requires_grad_()
+    x = theta.detach() + _times(scale, family.from_normal(eps))
     with torch.enable_grad():
-        values = _values(f, x)
-    if not values.requires_grad:
-        return torch.zeros_like(x)
-    return torch.autograd.grad(values.sum(), x, materialize_grads=True)[0]
+        return slope(lambda x: _values(f, x), x)
 
 
 def jump_corrected(
-    f: Objective, theta: Float[Tensor, " 1"], sigma: Sigma, eps: Float[Tensor, "n 1"]
+    f: Function, theta: Float[Tensor, " 1"], sigma: Sigma, eps: Float[Tensor, "n 1"]
 ) -> Float[Tensor, "n 1"]:
     """Pathwise, plus the boundary term that it misses; in one dimension.
 
@@ -217,13 +217,11 @@ def jump_corrected(
             f"jump_corrected: theta has shape {tuple(theta.shape)}, but jumps are known as points "
             "of one dimension, (1,); take zero_order or measure_valued"
         )
-    at, height = (a.to(theta) for a in f.jumps())
-    density = torch.exp(-(((at - theta.detach()) / width) ** 2) / 2) / (width * math.sqrt(math.tau))
-    return rows + (height * density).sum()
+    return rows + boundary_term(f.jumps(), theta.detach(), width)
 
 
 def gradient_sampling(
-    f: Objective, theta: Float[Tensor, " d"], sigma: Sigma, eps: Float[Tensor, "n d"]
+    f: Function, theta: Float[Tensor, " d"], sigma: Sigma, eps: Float[Tensor, "n d"]
 ) -> Float[Tensor, "n d"]:
     """Gradients at points drawn uniformly from a ball around θ.
 
@@ -271,7 +269,7 @@ def minimum_norm(gradients: Float[Tensor, "n d"], steps: int = 10_000) -> Float[
 
 
 def measure_valued(
-    f: Objective, theta: Float[Tensor, " d"], sigma: Sigma, eps: Float[Tensor, "n d"]
+    f: Function, theta: Float[Tensor, " d"], sigma: Sigma, eps: Float[Tensor, "n d"]
 ) -> Float[Tensor, "n d"]:
     """The Gaussian's derivative is a difference of two measures; sample both, with one draw.
 
@@ -293,7 +291,7 @@ def measure_valued(
 
 
 def uniform_boundary(
-    f: Objective, theta: Float[Tensor, " d"], sigma: Sigma, eps: Float[Tensor, "n d"]
+    f: Function, theta: Float[Tensor, " d"], sigma: Sigma, eps: Float[Tensor, "n d"]
 ) -> Float[Tensor, "n d"]:
     """Smoothing by uniform noise: all of ∇F sits on the faces of the box, where the density jumps.
 
@@ -312,7 +310,7 @@ def uniform_boundary(
     return _across(f, theta, width, UNIFORM.from_normal(eps), half) / (2 * math.sqrt(3) * width)
 
 
-def _across(f: Objective, theta: Tensor, width: Tensor, xi: Tensor, step: Tensor) -> Tensor:
+def _across(f: Function, theta: Tensor, width: Tensor, xi: Tensor, step: Tensor) -> Tensor:
     """f at θ_i + σ step_i less f at θ_i - σ step_i, the other coordinates at θ + σξ; (n, d)."""
     n, d = xi.shape
     others = xi[:, None, :] - torch.diag_embed(xi)  # (n, d, d): in row i, coordinate i is still
@@ -332,25 +330,22 @@ def _checked(theta: Tensor, sigma: Sigma, eps: Tensor) -> Tensor:
     _floating("eps", eps)
     if theta.ndim != 1 or theta.numel() == 0:
         raise ValueError(
-            f"theta has shape {tuple(theta.shape)}; one point of shape (d,), d >= 1, is needed; "
-            "torch.vmap or a loop takes several"
+            f"theta has shape {tuple(theta.shape)}; one point of shape (d,), d >= 1, is needed: "
+            "theta.reshape(-1) makes one of a number, a loop takes several points"
         )
     if eps.ndim != 2 or eps.shape[0] == 0 or eps.shape[1] != theta.numel():
         raise ValueError(
             f"eps has shape {tuple(eps.shape)}; (n, {theta.numel()}) with n >= 1 is needed, one "
             "row a sample and one column a coordinate of theta"
         )
-    for name, value in (("dtype", eps.dtype), ("device", eps.device)):
-        if value != getattr(theta, name):
-            raise ValueError(
-                f"eps has {name} {value} and theta {getattr(theta, name)}; nothing is converted "
-                "silently: eps.to(theta) makes them one"
-            )
-    for label, tensor in (("theta", theta), ("eps", eps)):
-        if not bool(tensor.detach().sum().isfinite()):
-            raise ValueError(
-                f"{label} holds nan or inf; finite numbers are needed: check its source"
-            )
+    if (eps.dtype, eps.device) != (theta.dtype, theta.device):
+        raise TypeError(
+            f"eps is {eps.dtype} on {eps.device}, theta is {theta.dtype} on {theta.device}; "
+            "eps.to(theta) makes them alike"
+        )
+    check_finite("an estimator", theta)
+    if not bool(eps.sum().isfinite()):
+        raise ValueError("eps holds nan or inf; finite noise is needed: look for its source")
     return _scale(theta, sigma)
 
 
@@ -364,16 +359,21 @@ def _floating(name: str, tensor: object) -> None:
 
 
 def _scale(theta: Tensor, sigma: Sigma) -> Tensor:
-    scale = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device).detach()
+    """sigma as a positive number, or as an invertible matrix."""
     d = theta.numel()
-    if scale.ndim == 0 and bool(scale > 0) and bool(scale.isfinite()):
-        return scale
-    if scale.shape == (d, d) and bool(torch.linalg.det(scale).abs() > 0):
-        return scale
-    raise ValueError(
-        f"sigma = {scale.tolist()}; it must be a positive, finite standard deviation, or an "
-        f"invertible ({d}, {d}) matrix L with covariance L Lᵀ: torch.linalg.cholesky(covariance)"
-    )
+    if not isinstance(sigma, Tensor) or sigma.ndim == 0:
+        return check_sigma(theta, sigma).detach()
+    if sigma.shape != (d, d) or not bool(torch.linalg.det(sigma.double()).abs() > 0):
+        raise ValueError(
+            f"sigma = {sigma.tolist()}; a positive number is needed, or an invertible ({d}, {d}) "
+            "matrix L with covariance L Lᵀ: torch.linalg.cholesky(covariance)"
+        )
+    if (sigma.dtype, sigma.device) != (theta.dtype, theta.device):
+        raise TypeError(
+            f"sigma is {sigma.dtype} on {sigma.device}, theta is {theta.dtype} on "
+            f"{theta.device}; sigma.to(theta) makes them alike"
+        )
+    return sigma.detach()
 
 
 def _number(name: str, theta: Tensor, sigma: Sigma) -> Tensor:
@@ -402,7 +402,7 @@ def _divided(scale: Tensor, score: Tensor) -> Tensor:
     return torch.linalg.solve(scale, score, left=False)  # rows s Lᵀ⁻¹ transposed: (L⁻ᵀ s)ᵀ
 
 
-def _values(f: Objective, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+def _values(f: Function, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
     values = f(x)
     if values.shape != x.shape[:1]:
         raise ValueError(

@@ -13,12 +13,15 @@ where both estimates are unbiased; the rows' standard error takes α as given.
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smoothlib.estimators import Objective, Sigma, _scale, _times, center, first_order, zero_order
+from smoothlib.estimators import Sigma, _checked, _times, center, first_order, zero_order
+from smoothlib.smoothing import Function
+from smoothlib.statistics import check_confidence, confidence_radius, summarise
 
 Weight = Callable[[Tensor, Tensor], Tensor]
 
@@ -60,10 +63,10 @@ def bias_guarded(tolerance: float, confidence: float = 0.95) -> Weight:
             f"bias_guarded: tolerance = {tolerance}; a positive error, in the gradient's own units"
             ", is needed; float('inf') asks for the least variance alone"
         )
-    _check_confidence(confidence)
+    check_confidence(confidence)
 
     def weight(first: Tensor, zero: Tensor) -> Tensor:
-        slack = tolerance - confidence_radius(zero, confidence)
+        slack = tolerance - confidence_radius(summarise([zero]), confidence)
         apart = (first.mean(0) - zero.mean(0)).norm()
         best = _ratio(zero.var(0).sum(), first.var(0).sum() + zero.var(0).sum())
         return torch.minimum(best, slack / apart).clamp(0, 1)
@@ -71,23 +74,8 @@ def bias_guarded(tolerance: float, confidence: float = 0.95) -> Weight:
     return weight
 
 
-def confidence_radius(gradients: Float[Tensor, "n d"], confidence: float = 0.95) -> Tensor:
-    """r with P(‖ḡ - E g‖ <= r) >= confidence, for large n.
-
-    r² = z² Σ_i s_i²/n, z the normal quantile at 1 - (1 - confidence)/(2d): an interval for every
-    coordinate, and Bonferroni. No bound on f is needed, but the central limit theorem is: with
-    tens of rows that are rarely anything but zero (a jump far off) it is too hopeful.
-    """
-    _check_confidence(confidence)
-    n, d = gradients.shape
-    if n < 2:
-        raise ValueError(f"confidence_radius: n = {n}; a spread needs at least 2 rows")
-    z = torch.special.ndtri(torch.tensor(1 - (1 - confidence) / (2 * d), dtype=torch.float64))
-    return float(z) * (gradients.var(0).sum() / n).sqrt()
-
-
 def alpha_order(
-    f: Objective,
+    f: Function,
     theta: Float[Tensor, " d"],
     sigma: Sigma,
     eps: Float[Tensor, "n d"],
@@ -104,7 +92,7 @@ def alpha_order(
 
 
 def switched(
-    f: Objective,
+    f: Function,
     theta: Float[Tensor, " d"],
     sigma: Sigma,
     eps: Float[Tensor, "n d"],
@@ -116,7 +104,7 @@ def switched(
     theirs is not in the text at hand. Bias: that of `first_order` wherever the test misses a jump,
     none where it finds one.
     """
-    scale = _scale(theta, sigma)
+    scale = _checked(theta, sigma, eps)
     first = first_order(f, theta, sigma, eps)
     zero = zero_order(f, theta, sigma, eps, center)
     values = f(theta.detach() + _times(scale, eps)).detach()
@@ -141,12 +129,12 @@ def shows_a_jump(
     n = len(values)
     if n < 2:
         raise ValueError(f"shows_a_jump: n = {n}; a variance needs at least 2 samples")
-    _check_confidence(1 - level)
+    check_confidence(1 - level)
     scale = torch.as_tensor(sigma, dtype=gradients.dtype, device=gradients.device)
     steps = gradients * scale if scale.ndim == 0 else gradients @ scale
     excess = (values - values.mean()) ** 2 * (n / (n - 1)) - (steps**2).sum(-1)
-    z = torch.special.ndtri(torch.tensor(1 - level, dtype=torch.float64))
-    return bool(excess.mean() > float(z) * excess.std() / math.sqrt(n))
+    z = NormalDist().inv_cdf(1 - level)
+    return bool(excess.mean() > z * excess.std() / math.sqrt(n))
 
 
 def _mixed(first: Tensor, zero: Tensor, alpha: float | Weight) -> Tensor:
@@ -168,11 +156,3 @@ def _mixed(first: Tensor, zero: Tensor, alpha: float | Weight) -> Tensor:
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
     """part / whole, and 0 where whole is: with nothing to choose by, the unbiased estimate."""
     return torch.where(whole > 0, part / whole.where(whole > 0, 1.0), 0.0)
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(
-            f"confidence = {confidence}; a probability of being right is needed, "
-            "strictly between 0 and 1, such as 0.95"
-        )
