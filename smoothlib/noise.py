@@ -5,11 +5,11 @@ number and on nothing else: not on the chunk, the batch or the worker that asks.
 seed and an index to know a perturbation, and nothing stores a population.
 
 The integers come from Threefry-2x32 with 13 rounds (Salmon, Moraes, Dror and Shaw 2011, "Parallel
-random numbers: as easy as 1, 2, 3"), additions, rotations and exclusive ors of 32 bits, which are
-the same on every device; 13 is their least number of rounds that passes BigCrush, so each key is
-itself a 20-round hash of the seed. Box and Muller (1958) make two normals of each 64 bits: of
-members 2q and 2q + 1 at one coordinate. 39 bits go to the radius, hence |ε| <= 7.45 in float32 as
-in float64, and 24 to the angle. `tests/benchmarks/battery.py` holds the statistical tests.
+random numbers: as easy as 1, 2, 3"): additions, rotations and exclusive ors of 32 bits, the same on
+every device. 13 is their least number of rounds that passes BigCrush, so each key is itself a
+20-round hash of the seed. Box and Muller (1958) make two normals of each 64 bits, for the members
+m and m + 16 (m % 32 < 16) at one coordinate: 39 bits for the radius, hence |ε| <= 7.45 in float32
+as in float64, and 24 for the angle. `tests/benchmarks/battery.py` holds the statistical tests.
 
 torch's own generators cannot serve: on the CPU `torch.Generator` is a Mersenne Twister, which has
 no address; the stateless Philox of `torch.func._random` is private, has no CPU kernel in torch
@@ -25,6 +25,7 @@ import operator
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from itertools import product
 
 import torch
 from jaxtyping import Float, Int32
@@ -33,7 +34,8 @@ from torch import Tensor
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = 0x1BD11BDA
 WORD = 1 << 32
-TILE, COMPILED_TILE, CUDA_TILE = 1 << 16, 1 << 17, 1 << 22  # pairs at a time
+TILE, COMPILED_TILE, CUDA_TILE = 1 << 16, 1 << 18, 1 << 22  # pairs at a time
+HALF = 16  # members m and m + 16 are a pair: rows of a cache line, so that small d is fast
 
 
 def normal(
@@ -48,12 +50,14 @@ def normal(
 ) -> Float[Tensor, "n d"]:
     """Independent standard normals: row i, column j holds ε(seed, members[i], coordinates[j]).
 
-    ε(2q), ε(2q + 1) = r cos a, r sin a,  r = √(-2 ln u),  (u, a) from Threefry at (q, coordinate)
+    ε(m), ε(m + 16) = r cos a, r sin a,  r = √(-2 ln u)  for m % 32 < 16,
+
+    with (u, a) from Threefry at the pair and the coordinate.
 
     `normal(0, n, d)` is n rows, `normal(0, range(i, i + 1), d)` row i of them, whichever n was.
     On one device and with one value of `compile` they agree to the bit; otherwise, and between
     float32 and float64, to rounding (u near 1 rounds coarsely: 1e-7 / r in float32).
-    A number costs twice as much where its even or odd neighbour is not asked for too.
+    Whole blocks of 32 members, from a multiple of 32, cost half as much as ragged ends.
 
     Args:
         seed: any 64-bit integer, signed. Different seeds give independent noise.
@@ -70,10 +74,9 @@ def normal(
     rows, columns = _checked_range("members", members), _checked_range("coordinates", coordinates)
     out = _checked_out(out, len(rows), len(columns), dtype, device)
     with torch.no_grad():
-        for pairs in _within_words(range(rows.start // 2, (rows.stop + 1) // 2)):
-            for some in _within_words(columns):
-                at = some.start - columns.start
-                _fill(out[:, at : at + len(some)], rows.start, pairs, some, seed, compile)
+        for piece, some in product(_pieces(rows), list(_words(columns))):
+            i, j = piece.start - rows.start, some.start - columns.start
+            _fill(out[i : i + len(piece), j : j + len(some)], piece, some, seed, compile)
     return out
 
 
@@ -162,59 +165,82 @@ def sobol(
 # --- tiles -------------------------------------------------------------------------------
 
 
+def _pieces(members: range) -> Iterator[range]:
+    """Whole blocks, and ragged ends that stay within half a block; cut where the key changes."""
+    start = members.start
+    while start < members.stop:
+        whole = (members.stop - start) // (2 * HALF) * (2 * HALF)
+        if start % (2 * HALF) or not whole:
+            whole = HALF - start % HALF
+        stop = min(start + whole, members.stop, (start // (2 * WORD) + 1) * 2 * WORD)
+        yield range(start, stop)
+        start = stop
+
+
+def _words(columns: range) -> Iterator[range]:
+    """The columns, cut where the key changes."""
+    start = columns.start
+    while start < columns.stop:
+        stop = min(columns.stop, (start // WORD + 1) * WORD)
+        yield range(start, stop)
+        start = stop
+
+
 def _fill(
-    out: Float[Tensor, "n d"], first: int, pairs: range, columns: range, seed: int, compile: bool
+    out: Float[Tensor, "n d"], members: range, columns: range, seed: int, compile: bool
 ) -> None:
-    """Fill the rows of the pairs, tile by tile; `first` is the member of row 0."""
-    key = _key(seed, pairs.start // WORD, columns.start // WORD)
+    """Fill one piece, tile by tile."""
+    half = min(len(members), HALF)
+    planes = out.unflatten(0, (-1, 2 if len(members) > HALF else 1, half)).unbind(1)
+    first = members.start // (2 * HALF) * HALF + members.start % HALF
+    pairs = range(first, first + len(members) // len(planes))
+    key = _key(seed, first // WORD, columns.start // WORD)
     hashed, transformed = _kernels(compile, out.device, out.dtype)
-    c, r = _tile(len(pairs), len(columns), out.device, compile)
+    r, c = _tile(len(pairs), half, len(columns), out.device, compile)
     size = -(-r * c // 64) * 64  # whole vector registers, so that no tile has a scalar tail
-    index = {"dtype": torch.int32, "device": out.device}
+    index: dict = {"dtype": torch.int32, "device": out.device}
     row, column = _grid(r, c, size, out.device)
     w0, w1 = torch.empty(size, **index), torch.empty(size, **index)
-    z0, z1 = (torch.empty(size, dtype=out.dtype, device=out.device) for _ in range(2))
-    for q in pairs[::r]:
-        for j in columns[::c]:
-            hashed(w0, w1, row, column, torch.tensor([*key, _signed(q), _signed(j)], **index))
-            transformed(z0, z1, w0, w1)
-            at = j - columns.start
-            for member, z in ((2 * q, z0), (2 * q + 1, z1)):
-                block = z[: r * c].view(r, c)[: pairs.stop - q]
-                _place(out[:, at : at + c], member - first, block)
+    z = tuple(torch.empty(size, dtype=out.dtype, device=out.device) for _ in range(2))
+    used = z if len(planes) == 2 else z[members.start // HALF % 2 :]
+    for q, j in product(pairs[::r], columns[::c]):
+        hashed(w0, w1, row, column, torch.tensor([*key, _signed(q), _signed(j)], **index))
+        transformed(*z, w0, w1)
+        for plane, values in zip(planes, used, strict=False):
+            tile = values[: r * c].view(r, c)[: pairs.stop - q, : columns.stop - j]
+            _place(plane[:, :, j - columns.start :], q - first, tile)
 
 
-def _place(out: Float[Tensor, "n c"], i: int, block: Float[Tensor, "r c"]) -> None:
-    """Rows i, i + 2, ... of out: as many of the block as lie inside."""
-    outside = 1 if i < 0 else 0
-    target = out[i + 2 * outside : i + 2 * len(block) : 2]
-    target.copy_(block[outside : outside + len(target), : out.shape[1]])
+def _place(plane: Float[Tensor, "blocks half d"], i: int, tile: Float[Tensor, "r c"]) -> None:
+    """Rows i, i + 1, ... of a plane: some of one half-block, or several half-blocks."""
+    half, (r, c) = plane.shape[1], tile.shape
+    if r < half:
+        plane[i // half, i % half : i % half + r, :c].copy_(tile)
+    else:
+        plane[i // half : (i + r) // half, :, :c].copy_(tile.unflatten(0, (-1, half)))
 
 
-def _tile(pairs: int, columns: int, device: torch.device, compile: bool) -> tuple[int, int]:
-    """Coordinates and pairs of a tile: equal shares of at most a cache's worth."""
+def _tile(
+    pairs: int, half: int, columns: int, device: torch.device, compile: bool
+) -> tuple[int, int]:
+    """Pairs and coordinates of a tile: equal shares of at most a cache's worth."""
     most = CUDA_TILE if device.type == "cuda" else COMPILED_TILE if compile else TILE
     c = -(-columns // -(-columns // most))
-    return c, -(-pairs // -(-pairs // (most // c)))
+    fit, blocks = most // c, pairs // half
+    if fit < half:
+        return 1 << (fit.bit_length() - 1), c
+    return -(-blocks // -(-blocks // (fit // half))) * half, c
 
 
 def _grid(
     r: int, c: int, size: int, device: torch.device
 ) -> tuple[Int32[Tensor, " size"], Int32[Tensor, " size"]]:
-    """Row and column of each place of a flattened tile."""
-    row, column = torch.zeros(2, size, dtype=torch.int32, device=device)
-    row[: r * c].view(r, c).copy_(torch.arange(r, device=device)[:, None])
-    column[: r * c].view(r, c).copy_(torch.arange(c, device=device))
+    """Row and column of each place of a flattened tile; what is beyond r c may be anything."""
+    index: dict = {"dtype": torch.int32, "device": device}
+    row, column = torch.empty(size, **index), torch.empty(size, **index)
+    row[: r * c].view(r, c).copy_(torch.arange(r, **index)[:, None])
+    column[: r * c].view(r, c).copy_(torch.arange(c, **index))
     return row, column
-
-
-def _within_words(span: range) -> Iterator[range]:
-    """The span, cut where its upper 32 bits change: they belong to the key."""
-    start = span.start
-    while start < span.stop:
-        stop = min(span.stop, (start // WORD + 1) * WORD)
-        yield range(start, stop)
-        start = stop
 
 
 # --- kernels: the same code, eager and compiled ---------------------------------------------
@@ -260,12 +286,12 @@ def _transformed(
     w1: Int32[Tensor, " size"],
 ) -> None:
     """Box-Muller. A float32 holds small u to 24 digits, so its tail is as fine as float64's."""
-    fraction = ((w1 & 0xFF).to(z0.dtype) + 0.5) * 2.0**-8
-    u = (((w0 >> 1) & 0x7FFFFFFF).to(z0.dtype) + fraction) * 2.0**-31
-    a = ((w1 >> 8).to(z0.dtype) + 0.5) * (math.tau * 2.0**-24)
-    r = torch.sqrt(-2 * torch.log(u))
-    torch.mul(r, torch.cos(a), out=z0)
-    torch.mul(r, torch.sin(a), out=z1)
+    fraction = (w1 & 0xFF).to(z0.dtype).add_(0.5).mul_(2.0**-8)
+    u = (w0 >> 1).bitwise_and_(0x7FFFFFFF).to(z0.dtype).add_(fraction).mul_(2.0**-31)
+    r = u.log_().mul_(-2).sqrt_()
+    a = (w1 >> 8).to(z0.dtype).add_(0.5).mul_(math.tau * 2.0**-24)
+    torch.cos(a, out=z0).mul_(r)
+    torch.sin(a, out=z1).mul_(r)
 
 
 @lru_cache(maxsize=256)
@@ -283,16 +309,18 @@ def _signed(word: int) -> int:
 
 
 @cache
-def _kernels(compile: bool, device: torch.device, dtype: torch.dtype) -> tuple[Callable, Callable]:
+def _kernels(
+    compile: bool, device: torch.device, dtype: torch.dtype
+) -> tuple[Callable[..., None], Callable[..., None]]:
     """Hash and transform; apart, since one loop over both is a chain that no core overlaps."""
     if not compile:
         return _hashed, _transformed
     fused = torch.compile(_hashed, dynamic=True), torch.compile(_transformed, dynamic=True)
-    w = torch.zeros(4, 128, dtype=torch.int32, device=device)
-    z = torch.zeros(2, 128, dtype=dtype, device=device)
+    w = [torch.zeros(128, dtype=torch.int32, device=device) for _ in range(4)]
+    z = [torch.zeros(128, dtype=dtype, device=device) for _ in range(2)]
     try:
-        fused[0](*(x.clone() for x in w), torch.zeros(5, dtype=torch.int32, device=device))
-        fused[1](*(x.clone() for x in z), *(x.clone() for x in w[:2]))
+        fused[0](*w, torch.zeros(5, dtype=torch.int32, device=device))
+        fused[1](*z, *w[:2])
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         warnings.warn(f"torch.compile failed ({reason}); normal() runs eager", stacklevel=4)
