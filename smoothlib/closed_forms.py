@@ -72,7 +72,7 @@ def pieces_mean(
 
 
 def pieces_moments(
-    pieces: Pieces, x: Float[Tensor, "*batch"], sigma: Float[Tensor, "*batch"]
+    pieces: Pieces, x: Float[Tensor, "*batch"], sigma: Float[Tensor, "*#batch"]
 ) -> LineMoments:
     """All moments of a piecewise polynomial.
 

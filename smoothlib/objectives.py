@@ -113,18 +113,18 @@ class Objective:
         """A minimiser."""
         raise AttributeError(f"{type(self).__name__}: no minimum, or it is not known")
 
-    def __add__(self, other: "Objective | float") -> "Objective":
+    def __add__(self, other: "Objective | float | int") -> "Objective":
         if isinstance(other, Objective):
             return Sum(self, other)
-        return Affine(self, 1.0, other)
+        return Affine(self, 1.0, float(other))
 
-    def __mul__(self, scale: float) -> "Objective":
-        return Affine(self, scale, 0.0)
+    def __mul__(self, scale: float | int) -> "Objective":
+        return Affine(self, float(scale), 0.0)
 
-    def __sub__(self, other: "Objective | float") -> "Objective":
+    def __sub__(self, other: "Objective | float | int") -> "Objective":
         return self + -1 * other
 
-    def __rsub__(self, other: float) -> "Objective":
+    def __rsub__(self, other: float | int) -> "Objective":
         return -1 * self + other
 
     def __neg__(self) -> "Objective":
@@ -238,23 +238,29 @@ class Sum(Objective):
         """Those of both, where heights at one place add up.
 
         Raises:
-            NotImplementedError: if both jump, with different periods; see `breaks`.
+            NotImplementedError: here and in `kinks`, if both have breaks that repeat differently;
+                `breaks` has them all.
         """
-        parts = [jumps for jumps in (self.f.jumps(), self.g.jumps()) if len(jumps.theta)]
-        periods = {jumps.period for jumps in parts} or {math.inf}
-        if len(periods) > 1:
-            raise NotImplementedError(
-                f"Sum: jumps that repeat every {min(periods):g} and every {max(periods):g} do "
-                "not repeat together; ask f.jumps() and g.jumps(), or breaks(low, high)"
-            )
-        theta = torch.cat([places(), *(jumps.theta for jumps in parts)])
-        at, which = theta.unique(return_inverse=True)
-        height = torch.cat([places(), *(jumps.height for jumps in parts)])
-        total = torch.zeros_like(at).index_add(0, which, height)
-        return Jumps(at[total != 0], total[total != 0], periods.pop())
+        period = self._period()
+        first, second = self.f.jumps(), self.g.jumps()
+        at, which = torch.cat((first.theta, second.theta)).unique(return_inverse=True)
+        heights = torch.cat((first.height, second.height))
+        total = torch.zeros_like(at).index_add(0, which, heights)
+        return Jumps(at[total != 0], total[total != 0], period)
 
     def kinks(self) -> Float[Tensor, " k"]:
+        self._period()
         return torch.cat((self.f.kinks(), self.g.kinks())).unique()
+
+    def _period(self) -> float:
+        parts = [f for f in (self.f, self.g) if len(f.jumps().theta) + len(f.kinks())]
+        periods = {f.jumps().period for f in parts} or {math.inf}
+        if len(periods) > 1:
+            raise NotImplementedError(
+                f"Sum: breaks that repeat every {min(periods):g} and every {max(periods):g} do "
+                "not repeat together; ask f.jumps() and g.jumps(), or breaks(low, high)"
+            )
+        return periods.pop()
 
     def breaks(self, low: float, high: float) -> Float[Tensor, " m"]:
         return torch.cat((self.f.breaks(low, high), self.g.breaks(low, high))).unique()
@@ -631,7 +637,7 @@ class EuclideanNorm(Objective):
             grad,
             value[..., None] + scale**2 * curvature,
             square,
-            square[..., None] + 2 * scale**2,
+            (square[..., None] + 2 * scale**2).expand(x.shape),
             grad,
             once + own * thrice,
             _norm_pair(x, scale) if d > 1 else L1().smoothed_moments(theta, sigma).pair_eps2,
@@ -667,18 +673,20 @@ def _norm_pair(x: Tensor, scale: Tensor) -> Float[Tensor, "*batch d"]:
     radius = torch.linalg.vector_norm(x, dim=-1)
     z = (radius / scale[..., 0]).clamp(min=1e-8)  # errs by z² where it clamps
     far = math.sqrt(d) + EPS_MAX
-    mu, mu_weight = legendre(torch.zeros_like(z), torch.asinh(far / z), 128)
-    first = torch.acos((far / z).clamp(max=1.0))
-    nu, nu_weight = legendre(first, torch.full_like(z, math.pi / 2), 64)
-    t, n = z[..., None, None] * mu.sinh()[..., None], z[..., None, None] * nu.sin()[..., None, :]
-    u2 = (z[..., None, None] * mu.cosh()[..., None] * nu.cos()[..., None, :]) ** 2
-    q2 = (t * n / z[..., None, None]) ** 2
+    near = math.sqrt(max((math.sqrt(d) - EPS_MAX) ** 2 - EPS_MAX**2, 0.0))
+    t, t_weight = legendre(torch.full_like(z, near), torch.full_like(z, far), 128)
+    last = torch.asin((EPS_MAX / torch.hypot(z, torch.full_like(z, near))).clamp(max=1.0))
+    tilt, tilt_weight = legendre(torch.zeros_like(z), last, 64)  # π/2 - ν
+    t, tilt, z = t[..., None], tilt[..., None, :], z[..., None, None]
+    stretch = torch.hypot(t, z)  # z cosh μ
+    u2, q2 = (stretch * tilt.sin()) ** 2, (t * tilt.cos()) ** 2
     gauge = math.log(2) * (3 - d) / 2 - math.lgamma((d - 1) / 2) + math.log(2 / math.pi) / 2
     log_density = gauge - (u2 + q2) / 2 + (d - 2) / 2 * q2.log()
-    weight = mu_weight[..., None] * nu_weight[..., None, :] * (t**2 + n**2) ** 2
+    weight = t_weight[..., None] / stretch * tilt_weight[..., None, :]
+    weight = weight * (t**2 + (z * tilt.cos()) ** 2) ** 2
     terms = weight * log_density.exp()
     along, across = ((terms * part).sum((-1, -2)) for part in (u2, q2 / (d - 1)))
-    share = x**2 / radius.clamp(min=torch.finfo(x.dtype).tiny)[..., None] ** 2
+    share = (x / radius.clamp(min=torch.finfo(x.dtype).tiny)[..., None]) ** 2
     return scale**2 * (across[..., None] + share * (along - across)[..., None])
 
 
