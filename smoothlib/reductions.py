@@ -47,13 +47,15 @@ def reductions(
             "leave_one_out can leave out, and an error bar needs 2 repeats"
         )
     truth = f.smoothed_grad(theta, sigma)
-    like = {"dtype": theta.dtype, "device": theta.device}
     shape = (len(BASELINES), len(ESTIMATORS), len(sources))
     found = torch.empty(2, *shape, dtype=theta.dtype, device=theta.device)
     for k, source in enumerate(sources):
         for j, estimator in enumerate(ESTIMATORS):
             size = n // 2 if estimator is antithetic else n
-            draws = [source(seed + r, size, theta.numel(), **like) for r in range(repeats)]
+            draws = [
+                source(seed + r, size, theta.numel(), dtype=theta.dtype, device=theta.device)
+                for r in range(repeats)
+            ]
             for i, baseline in enumerate(BASELINES):
                 means = (estimator(f, theta, sigma, eps, baseline).mean(0) for eps in draws)
                 square = summarise(((mean - truth) ** 2).sum()[None] for mean in means)

@@ -72,8 +72,10 @@ def estimate(
         raise ValueError(f"estimate: chunk = {chunk}; at least 1 sample at a time is needed")
     parts = max(1, n // (chunk or max(2, CHUNK // max(theta.numel(), 1))))
     ends = [n * k // parts for k in range(parts + 1)]  # even, so that none is a single sample
-    like = {"dtype": theta.dtype, "device": theta.device}
-    noise = (normal(seed, range(a, b), theta.numel(), **like) for a, b in pairwise(ends))
+    noise = (
+        normal(seed, range(a, b), theta.numel(), dtype=theta.dtype, device=theta.device)
+        for a, b in pairwise(ends)
+    )
     return summarise(estimator(f, theta, sigma, eps) for eps in noise)
 
 
@@ -150,7 +152,8 @@ def sweep(
     """
     cells = [estimate(f, t, s, m, seed, estimator) for t in theta for s in sigma for m in n]
     shape = (len(theta), len(sigma), len(n), theta.shape[-1])
-    mean, error = (torch.stack([c[i] for c in cells]).reshape(shape) for i in (0, 1))
+    mean = torch.stack([c.mean for c in cells]).reshape(shape)
+    error = torch.stack([c.standard_error for c in cells]).reshape(shape)
     truth = f.smoothed_grad(theta[:, None, :], sigma[None, :])
     return Sweep(mean, error, truth[:, :, None, :].expand(shape))
 
