@@ -25,7 +25,7 @@ class Reductions(NamedTuple):
     standard_error: Float[Tensor, "baselines estimators sources"]
 
 
-def reductions(
+def reduction_table(
     f: Objective,
     theta: Float[Tensor, " d"],
     sigma: float,
@@ -43,7 +43,7 @@ def reductions(
     """
     if n < 4 or n % 2 or repeats < 2:
         raise ValueError(
-            f"reductions: n = {n}, repeats = {repeats}; an even n of at least 4 makes pairs that "
+            f"reduction_table: n = {n}, repeats = {repeats}; an even n of at least 4 makes pairs that "
             "leave_one_out can leave out, and an error bar needs 2 repeats"
         )
     truth = f.smoothed_grad(theta, sigma)

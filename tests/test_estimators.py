@@ -38,7 +38,7 @@ from smoothlib.mixtures import (
     switched,
 )
 from smoothlib.statistics import variance_measured
-from tests.problems import PROBLEMS, Problem
+from tests.problems import PROBLEMS, SEVERAL, Problem, Several
 
 WALL = BallWall()
 A = torch.tensor([[1.0, 0.5, 0.0], [0.5, 2.0, -0.3], [0.0, -0.3, 0.7]], dtype=torch.float64)
@@ -79,7 +79,11 @@ INFORMATION = {  # Fisher's, of each family with standard deviation 1
 }
 
 every_estimator = pytest.mark.parametrize("estimator", UNBIASED.values(), ids=UNBIASED.keys())
-every_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys())
+KNOWN = {  # a wall repeats and a gripper does not: their difference has no list of jumps
+    name: problem for name, problem in PROBLEMS.items() if name != "wall - gripper"
+}
+every_problem = pytest.mark.parametrize("problem", KNOWN.values(), ids=KNOWN.keys())
+every_case = pytest.mark.parametrize("case", SEVERAL.values(), ids=SEVERAL.keys())
 every_family = pytest.mark.parametrize("name", FAMILIES)
 
 
@@ -123,9 +127,15 @@ def smooth_gradient(f: Callable[[Tensor], Tensor], theta: Tensor, root: Tensor) 
     return slope.sum(0)
 
 
-def means_agree(rows: Tensor, truth: Tensor) -> None:
+def near_a_break(problem: Problem, sigma: float) -> float:
+    """A point from which the noise sees the first jump or kink, off its centre."""
+    breaks = problem.breaks()
+    return float(breaks[0]) + 0.6 * sigma if len(breaks) else 0.9
+
+
+def means_agree(rows: Tensor, truth: Tensor, rounding: float = 1e-10) -> None:
     error = rows.std(0) / math.sqrt(len(rows))
-    assert bool(((rows.mean(0) - truth).abs() <= 5 * error + 1e-12).all()), (
+    assert bool(((rows.mean(0) - truth).abs() <= 5 * error + rounding).all()), (
         rows.mean(0),
         truth,
         error,
@@ -141,8 +151,9 @@ def means_agree(rows: Tensor, truth: Tensor) -> None:
 def test_rows_average_to_the_exact_gradient(
     problem: Problem, estimator: Callable[..., Tensor], sigma: float
 ) -> None:
-    rows = estimator(problem.f, point(0.9), sigma, normals(20_000))
-    means_agree(rows, problem.f.smoothed_grad(point(0.9), sigma))
+    theta = point(near_a_break(problem, sigma))
+    rows = estimator(problem.f, theta, sigma, normals(20_000))
+    means_agree(rows, problem.f.smoothed_grad(theta, sigma))
 
 
 @pytest.mark.parametrize(
@@ -257,19 +268,30 @@ def test_first_order_works_where_gradients_are_off_and_leaves_theta_alone() -> N
 def test_first_order_averages_to_the_mean_slope_whatever_the_jumps(
     problem: Problem, sigma: float
 ) -> None:
-    truth = problem.expect(problem.slope, 0.9, sigma)
-    means_agree(first_order(problem.f, point(0.9), sigma, normals(20_000)), point(truth))
+    theta = near_a_break(problem, sigma)
+    truth = problem.expect(problem.slope, theta, sigma)
+    means_agree(first_order(problem.f, point(theta), sigma, normals(20_000)), point(truth))
 
 
 @every_problem
 def test_jump_corrected_is_first_order_plus_a_constant(problem: Problem) -> None:
-    eps = normals(100)
-    rows = jump_corrected(problem.f, point(0.9), 0.2, eps)
-    slope = first_order(problem.f, point(0.9), 0.2, eps)
-    missing = float(problem.f.smoothed_grad(point(0.9), 0.2)) - problem.expect(
-        problem.slope, 0.9, 0.2
+    eps, sigma = normals(100), 0.2
+    theta = near_a_break(problem, sigma)
+    rows, slope = (e(problem.f, point(theta), sigma, eps) for e in (jump_corrected, first_order))
+    missing = float(problem.f.smoothed_grad(point(theta), sigma)) - float(
+        problem.expect(problem.slope, theta, sigma)
     )
-    torch.testing.assert_close(rows - slope, torch.full_like(rows, missing), rtol=0, atol=1e-9)
+    torch.testing.assert_close(rows - slope, torch.full_like(rows, missing), rtol=0, atol=1e-8)
+
+
+@every_case
+@pytest.mark.parametrize("estimator", (finite_difference, antithetic, measure_valued))
+def test_rows_average_to_the_exact_gradient_in_several_dimensions(
+    case: Several, estimator: Callable[..., Tensor]
+) -> None:
+    theta = torch.linspace(0.3, -0.2, case.d).double()
+    rows = estimator(case.f, theta, 0.4, normals(20_000, case.d))
+    means_agree(rows, case.f.smoothed_grad(theta, 0.4))
 
 
 # --- variances that no objective's moments give ------------------------------------------------
