@@ -26,6 +26,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from itertools import product
+from threading import get_ident
 
 import torch
 from jaxtyping import Float, Int32
@@ -198,13 +199,12 @@ def _fill(
     hashed, transformed = _kernels(compile, out.device, out.dtype)
     r, c = _tile(len(pairs), half, len(columns), out.device, compile)
     size = -(-r * c // 64) * 64  # whole vector registers, so that no tile has a scalar tail
-    index: dict = {"dtype": torch.int32, "device": out.device}
-    row, column = _grid(r, c, size, out.device)
-    w0, w1 = torch.empty(size, **index), torch.empty(size, **index)
-    z = tuple(torch.empty(size, dtype=out.dtype, device=out.device) for _ in range(2))
+    w0, w1, row, column, *z = (x[:size] for x in _scratch(out.dtype, out.device, get_ident()))
+    _number(row[: r * c].view(r, c), column[: r * c].view(r, c))
     used = z if len(planes) == 2 else z[members.start // HALF % 2 :]
     for q, j in product(pairs[::r], columns[::c]):
-        hashed(w0, w1, row, column, torch.tensor([*key, _signed(q), _signed(j)], **index))
+        start = torch.tensor([*key, _signed(q), _signed(j)], dtype=torch.int32, device=out.device)
+        hashed(w0, w1, row, column, start)
         transformed(*z, w0, w1)
         for plane, values in zip(planes, used, strict=False):
             tile = values[: r * c].view(r, c)[: pairs.stop - q, : columns.stop - j]
@@ -232,15 +232,18 @@ def _tile(
     return -(-blocks // -(-blocks // (fit // half))) * half, c
 
 
-def _grid(
-    r: int, c: int, size: int, device: torch.device
-) -> tuple[Int32[Tensor, " size"], Int32[Tensor, " size"]]:
-    """Row and column of each place of a flattened tile; what is beyond r c may be anything."""
-    index: dict = {"dtype": torch.int32, "device": device}
-    row, column = torch.empty(size, **index), torch.empty(size, **index)
-    row[: r * c].view(r, c).copy_(torch.arange(r, **index)[:, None])
-    column[: r * c].view(r, c).copy_(torch.arange(c, **index))
-    return row, column
+def _number(row: Int32[Tensor, "r c"], column: Int32[Tensor, "r c"]) -> None:
+    """Row and column of each place of a tile."""
+    row.copy_(torch.arange(row.shape[0], dtype=torch.int32, device=row.device)[:, None])
+    column.copy_(torch.arange(row.shape[1], dtype=torch.int32, device=row.device))
+
+
+@lru_cache(maxsize=8)
+def _scratch(dtype: torch.dtype, device: torch.device, thread: int) -> tuple[Tensor, ...]:
+    """Memory for one tile, kept by each thread: fresh pages would cost more than the numbers."""
+    most = (CUDA_TILE if device.type == "cuda" else COMPILED_TILE) + 64
+    words = tuple(torch.empty(most, dtype=torch.int32, device=device) for _ in range(4))
+    return *words, *(torch.empty(most, dtype=dtype, device=device) for _ in range(2))
 
 
 # --- kernels: the same code, eager and compiled ---------------------------------------------
@@ -286,12 +289,13 @@ def _transformed(
     w1: Int32[Tensor, " size"],
 ) -> None:
     """Box-Muller. A float32 holds small u to 24 digits, so its tail is as fine as float64's."""
-    fraction = (w1 & 0xFF).to(z0.dtype).add_(0.5).mul_(2.0**-8)
-    u = (w0 >> 1).bitwise_and_(0x7FFFFFFF).to(z0.dtype).add_(fraction).mul_(2.0**-31)
-    r = u.log_().mul_(-2).sqrt_()
-    a = (w1 >> 8).to(z0.dtype).add_(0.5).mul_(math.tau * 2.0**-24)
+    z0.copy_(w1 & 0xFF).add_(0.5).mul_(2.0**-8)
+    z1.copy_((w0 >> 1).bitwise_and_(0x7FFFFFFF)).add_(z0).mul_(2.0**-31)
+    r = z1.log_().mul_(-2).sqrt_()
+    a = z0.copy_(w1 >> 8).add_(0.5).mul_(math.tau * 2.0**-24)
+    sine = torch.sin(a)
     torch.cos(a, out=z0).mul_(r)
-    torch.sin(a, out=z1).mul_(r)
+    torch.mul(sine, r, out=z1)
 
 
 @lru_cache(maxsize=256)
@@ -315,17 +319,18 @@ def _kernels(
     """Hash and transform; apart, since one loop over both is a chain that no core overlaps."""
     if not compile:
         return _hashed, _transformed
-    fused = torch.compile(_hashed, dynamic=True), torch.compile(_transformed, dynamic=True)
+    hashed: Callable[..., None] = torch.compile(_hashed, dynamic=True)
+    transformed: Callable[..., None] = torch.compile(_transformed, dynamic=True)
     w = [torch.zeros(128, dtype=torch.int32, device=device) for _ in range(4)]
     z = [torch.zeros(128, dtype=dtype, device=device) for _ in range(2)]
     try:
-        fused[0](*w, torch.zeros(5, dtype=torch.int32, device=device))
-        fused[1](*z, *w[:2])
+        hashed(*w, torch.zeros(5, dtype=torch.int32, device=device))
+        transformed(*z, *w[:2])
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         warnings.warn(f"torch.compile failed ({reason}); normal() runs eager", stacklevel=4)
         return _hashed, _transformed
-    return fused
+    return hashed, transformed
 
 
 # --- the public door ---------------------------------------------------------------------

@@ -37,7 +37,8 @@ DIEHARDER = (0, 2, 3, 4, 8, 9, 10, 11, 12, 13, 15, 16, 100, 101, 102, 205, 206, 
 def words(seed: int) -> Iterator[bytes]:
     """w0, w1 at every address, block after block: pairs beyond any end."""
     w = [torch.empty(SIDE * SIDE // 2, dtype=torch.int32) for _ in range(2)]
-    grid = noise._grid(SIDE // 2, SIDE, len(w[0]), torch.device("cpu"))
+    grid = [torch.empty_like(w[0]) for _ in range(2)]
+    noise._number(*(x.view(SIDE // 2, SIDE) for x in grid))
     first = 0
     while True:
         key = noise._key(seed, first >> 32, 0)
@@ -89,7 +90,7 @@ class Tally:
         self.tails = torch.zeros(2, len(TAILS), dtype=torch.int64)
         self.bins = torch.zeros(BINS, dtype=torch.int64)
         self.joint: dict[str, Tensor] = {}
-        self.products: dict[str, list[float]] = {}
+        self.products: dict[str, Tensor] = {}
 
     def add(self, seed: int, first: int) -> None:
         """One block of members, from `first`, beside the same block of the next seed."""
@@ -125,8 +126,9 @@ class Tally:
             x, a, y, b = x[keep], a[keep], y[keep], b[keep]
         cells = (a * 32 + b).flatten().bincount(minlength=1024)
         self.joint[name] = self.joint.get(name, torch.zeros_like(cells)) + cells
-        sums = [x.numel(), (x * y).sum().item(), ((x**2 - 1) * (y**2 - 1)).sum().item() / 2]
-        self.products[name] = [p + q for p, q in zip(self.products.get(name, [0] * 3), sums)]
+        squares = ((x**2 - 1) * (y**2 - 1)).sum() / 2
+        sums = torch.stack((torch.tensor(x.numel()).double(), (x * y).sum(), squares))
+        self.products[name] = self.products.get(name, torch.zeros_like(sums)) + sums
 
 
 def judge(tally: Tally) -> bool:
@@ -152,7 +154,7 @@ def judge(tally: Tally) -> bool:
     show("Kolmogorov-Smirnov at 4096 places", float(stats.kstwobign.sf(gap * math.sqrt(n))), "p")
     show("chi-square, 4096 bins", float(stats.chisquare(tally.bins.numpy()).pvalue), "p")
     for name, cells in tally.joint.items():
-        m, product, squares = tally.products[name]
+        m, product, squares = tally.products[name].tolist()
         show(f"correlation, {name}", product / math.sqrt(m), "standard errors")
         show(f"correlation of squares, {name}", squares / math.sqrt(m), "standard errors")
         show(f"chi-square 32 x 32, {name}", float(stats.chisquare(cells.numpy()).pvalue), "p")
