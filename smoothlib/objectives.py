@@ -322,7 +322,7 @@ class Wiggle(Objective):
 
     def smoothed_moments(self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor) -> Moments:
         """All in closed form."""
-        x, scale = torch.broadcast_tensors(*line(self, theta, sigma))
+        x, scale = line(self, theta, sigma)
         k = self.curvature
         bowl = (k * x**2 / 2, k * x * scale, k * scale**2 / 2)
         moments = wave_moments(bowl, self.amplitude, self.omega, x, scale)
@@ -772,16 +772,17 @@ def indicator(which: Tensor, x: Tensor) -> Tensor:
 
 
 def line(f: Objective, theta: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
-    """The coordinate of points (..., 1), and σ, checked."""
+    """The coordinate of points (..., 1), and σ, checked and of one shape."""
     name = type(f).__name__
     x = check_finite(name, check_points(name, theta, 1))[..., 0]
-    return x, check_sigma(theta, sigma)
+    x, scale = torch.broadcast_tensors(x, check_sigma(theta, sigma))
+    return x, scale
 
 
 def plane(
     f: Objective, theta: Tensor, sigma: float | Tensor, d: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """θ, and σ with a last axis of 1, checked, both of the batch shape that they have together."""
+    """θ, and σ with a last axis of 1, checked and of one batch shape."""
     name = type(f).__name__
     x = check_finite(name, check_points(name, theta, d))
     scale = check_sigma(theta, sigma)[..., None]

@@ -64,7 +64,7 @@ class Piecewise(Objective):
 
     def smoothed_moments(self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor) -> Moments:
         """All in closed form."""
-        x, scale = torch.broadcast_tensors(*line(self, theta, sigma))
+        x, scale = line(self, theta, sigma)
         moments = pieces_moments(self.pieces_within(*window(x, scale)), x, scale)
         return moments.moments(self.smoothed_grad(theta, sigma)[..., 0])
 

@@ -360,10 +360,11 @@ def check_sigma(theta: Tensor, sigma: float | Tensor) -> Tensor:
             f"sigma is {sigma.dtype} on {sigma.device}, theta is {theta.dtype} on "
             f"{theta.device}; sigma.to(theta) makes them alike"
         )
-    sigma = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)
-    if not bool((sigma > 0).all()) or not bool(sigma.isfinite().all()):
+    found = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)
+    if not bool(((found > 0) & found.isfinite()).all()):
+        shown = sigma.tolist() if isinstance(sigma, Tensor) else sigma
         raise ValueError(
-            f"sigma must be a positive, finite standard deviation, got {sigma.tolist()}; "
+            f"sigma must be a positive, finite standard deviation, got {shown}; "
             "without noise, call the objective itself"
         )
-    return sigma
+    return found

@@ -87,7 +87,7 @@ class BallThrow(Objective):
 
     def smoothed_moments(self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor) -> Moments:
         """All in closed form: cos θ = sin(θ + π/2) is a wave."""
-        x, scale = torch.broadcast_tensors(*line(self, theta, sigma))
+        x, scale = line(self, theta, sigma)
         level = (torch.full_like(x, self.x0), 0 * x, 0 * x)
         moments = wave_moments(level, self.v * self.t, 1.0, x + math.pi / 2, scale)
         return moments.moments(self.smoothed_grad(theta, sigma)[..., 0])
@@ -268,7 +268,7 @@ class BallWall(Objective):
         """E[c(X) 1{contact}] for a smooth c, by quadrature that ends at the cliffs."""
         angle, sigma = line(self, theta, sigma)
         low, high = window(angle, sigma)
-        total = torch.zeros_like(angle * sigma)
+        total = torch.zeros_like(angle)
         for start, end in self._contact_pairs:
             first = math.ceil((low - end) / math.tau)
             for turn in range(first, math.floor((high - start) / math.tau) + 1):

@@ -158,7 +158,8 @@ def lines(f: PiecewiseLinear) -> Problem:
     def slope(x: Array) -> Array:
         return slopes[(x[..., None] > xs).sum(-1)]
 
-    return Problem(f, value, slope, float(np.abs([*left, *right]).max()), edges=f.x)
+    scale = float(np.abs([*left, *right]).max()) or 1.0
+    return Problem(f, value, slope, scale, edges=f.x)
 
 
 def level(x: Array) -> Array:
