@@ -242,8 +242,9 @@ def _number(row: Int32[Tensor, "r c"], column: Int32[Tensor, "r c"]) -> None:
 def _scratch(dtype: torch.dtype, device: torch.device, thread: int) -> tuple[Tensor, ...]:
     """Memory for one tile, kept by each thread: fresh pages would cost more than the numbers."""
     most = (CUDA_TILE if device.type == "cuda" else COMPILED_TILE) + 64
-    words = tuple(torch.empty(most, dtype=torch.int32, device=device) for _ in range(4))
-    return *words, *(torch.empty(most, dtype=dtype, device=device) for _ in range(2))
+    with torch.inference_mode(False):  # else what is kept could not be written outside that mode
+        words = [torch.empty(most, dtype=torch.int32, device=device) for _ in range(4)]
+        return *words, *(torch.empty(most, dtype=dtype, device=device) for _ in range(2))
 
 
 # --- kernels: the same code, eager and compiled ---------------------------------------------
@@ -261,7 +262,8 @@ def _threefry(
         x0 += x1
         torch.bitwise_right_shift(x1, 32 - left, out=moved)
         moved &= (1 << left) - 1  # the shift copies the sign
-        torch.add(moved, x1, alpha=1 << left, out=x1)
+        x1 <<= left
+        x1 |= moved
         x1 ^= x0
         if i % 4 == 3:
             step = i // 4 + 1
@@ -302,7 +304,8 @@ def _transformed(
 def _key(seed: int, pair_word: int, column_word: int) -> tuple[int, int, int]:
     """The key of 2**64 addresses: a 20-round hash under the seed, one to one in the words."""
     k0, k1 = _signed(seed), _signed(seed >> 32)
-    x0, x1 = (torch.tensor([_signed(w)], dtype=torch.int32) for w in (pair_word, column_word))
+    counter = _signed(pair_word), _signed(column_word)
+    x0, x1 = (torch.tensor([word], dtype=torch.int32, device="cpu") for word in counter)
     _threefry(x0, x1, (k0, k1, _signed(k0 ^ k1 ^ PARITY)), rounds=20)
     return int(x0), int(x1), _signed(int(x0) ^ int(x1) ^ PARITY)
 

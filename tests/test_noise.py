@@ -216,6 +216,14 @@ def test_importing_noise_does_not_import_the_compiler() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def test_noise_drawn_in_inference_mode_does_not_hinder_later_draws() -> None:
+    noise._scratch.cache_clear()
+    noise._key.cache_clear()
+    with torch.inference_mode():
+        inside = normal(8, 40, 2)
+    assert torch.equal(normal(8, 40, 2), inside.clone())
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("compile", [False, True])
