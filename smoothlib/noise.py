@@ -65,9 +65,9 @@ def normal(
         members, coordinates: how many, from 0; or which, as a range of step 1 below 2**63.
         dtype: float32 or float64; torch's default if None.
         out: a tensor to fill instead of a new one; it sets dtype and device.
-        compile: fuse by torch.compile. It takes half a minute once, and pays from about 1e9
-            numbers, or from fewer where torch's cache on disk is warm. Without a C++ compiler:
-            a warning, and the same numbers without fusion.
+        compile: fuse by torch.compile: five times less work. Compiling takes 5 to 30 s, once in
+            a process, so it pays from about 1e9 numbers. Without a C++ compiler: a warning, and
+            the same numbers without fusion.
     Raises:
         TypeError, ValueError: for a seed, range, dtype or `out` other than these.
     """
