@@ -18,6 +18,7 @@ Everything is maximised. One notation, here and in the lectures:
 Physical quantities are in SI units; angles in radians.
 """
 
+from smoothlib import noise
 from smoothlib.ascent import annealed, ascend
 from smoothlib.estimators import (
     antithetic,
@@ -45,6 +46,7 @@ from smoothlib.mixtures import (
     shows_a_jump,
     switched,
 )
+from smoothlib.noise import normal
 from smoothlib.objectives import (
     L1,
     Affine,
@@ -136,6 +138,8 @@ __all__ = [
     "minimum_norm",
     "minimum_variance",
     "no_baseline",
+    "noise",
+    "normal",
     "normal_interval",
     "optimal",
     "optimal_baseline",
