@@ -59,7 +59,9 @@ def linear_pieces(
 def pieces_value(pieces: Pieces, x: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """The piecewise polynomial at x."""
     edges, coefficients, _ = pieces.to(x)
-    level, linear, quadratic = coefficients[torch.bucketize(x.detach(), edges)].unbind(-1)
+    level, linear, quadratic = coefficients[torch.bucketize(x.detach().contiguous(), edges)].unbind(
+        -1
+    )
     return level + x * (linear + x * quadratic)
 
 
