@@ -205,7 +205,7 @@ def jump_corrected(
     Bias: none. Variance: that of `first_order`, as the boundary term is not random. Fails: only
     where jumps are unknown.
     """
-    rows = first_order(f, theta, sigma, eps)
+    _checked(theta, sigma, eps)
     width = _number("jump_corrected", theta, sigma)
     if not hasattr(f, "jumps"):
         raise TypeError(
@@ -217,7 +217,7 @@ def jump_corrected(
             f"jump_corrected: theta has shape {tuple(theta.shape)}, but jumps are known as points "
             "of one dimension, (1,); take zero_order or measure_valued"
         )
-    return rows + boundary_term(f.jumps(), theta.detach(), width)
+    return first_order(f, theta, sigma, eps) + boundary_term(f.jumps(), theta.detach(), width)
 
 
 def gradient_sampling(

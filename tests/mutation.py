@@ -160,6 +160,7 @@ def run(module: str, mutant: Mutant | None) -> None:
         sys.meta_path.insert(0, Changed(f"smoothlib.{module}", mutant.tree))
     files = [str(REPO / "tests" / f"{name}.py") for name in TESTS[module]]
     options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-m", "not slow"]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 1)
     os.dup2(sink, 2)

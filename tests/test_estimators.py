@@ -11,7 +11,7 @@ import torch
 from scipy import optimize, stats
 from torch import Tensor
 
-from smoothlib import BallThrow, BallWall, families
+from smoothlib import BallThrow, BallWall, HeavisideAll, families
 from smoothlib.estimators import (
     antithetic,
     batch_mean,
@@ -581,6 +581,15 @@ def test_a_row_is_the_same_in_single_precision(estimator: Callable[..., Tensor])
     torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=2e-2)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@every_one
+def test_a_row_is_the_same_on_cuda(estimator: Callable[..., Tensor]) -> None:
+    eps, theta = normals(64), point(0.9)
+    there = estimator(WALL, theta.cuda(), 0.2, eps.cuda())
+    assert there.is_cuda
+    torch.testing.assert_close(there.cpu(), estimator(WALL, theta, 0.2, eps), rtol=1e-9, atol=1e-9)
+
+
 @pytest.fixture
 def no_jaxtyping(monkeypatch: pytest.MonkeyPatch) -> None:
     """As for a user: without the run-time check of signatures that the tests add."""
@@ -666,6 +675,12 @@ def test_bad_input_names_the_value_and_the_remedy(
             TypeError,
             "step",
             "jumps()",
+        ),
+        (
+            lambda: jump_corrected(HeavisideAll(), THETA, 0.1, normals(4, 3)),
+            ValueError,
+            "shape (3,)",
+            "measure_valued",
         ),
         (
             lambda: measure_valued(cubic, THETA, ROOT, normals(4, 3)),
