@@ -43,8 +43,8 @@ def reduction_table(
     """
     if n < 4 or n % 2 or repeats < 2:
         raise ValueError(
-            f"reduction_table: n = {n}, repeats = {repeats}; an even n of at least 4 makes pairs that "
-            "leave_one_out can leave out, and an error bar needs 2 repeats"
+            f"reduction_table: n = {n}, repeats = {repeats}; an even n of at least 4 makes pairs "
+            "that leave_one_out can leave out, and an error bar needs 2 repeats"
         )
     truth = f.smoothed_grad(theta, sigma)
     shape = (len(BASELINES), len(ESTIMATORS), len(sources))

@@ -564,6 +564,18 @@ SGD = partial(torch.optim.SGD, lr=0.1)
             "width = 0.0",
             "positive",
         ),
+        (
+            lambda: reduction_table(WALL, point(0.9), 0.1, 7),
+            ValueError,
+            "n = 7",
+            "even n of at least 4",
+        ),
+        (
+            lambda: reduction_table(WALL, point(0.9), 0.1, 8, repeats=1),
+            ValueError,
+            "repeats = 1",
+            "2 repeats",
+        ),
         (lambda: annealed(0.0, 0.1, 5), ValueError, "first = 0.0", "positive"),
         (lambda: annealed(0.3, -0.1, 5), ValueError, "last = -0.1", "positive"),
         (lambda: annealed(0.3, 0.1, 1), ValueError, "steps = 1", "at least 2"),
