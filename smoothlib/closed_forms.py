@@ -59,9 +59,8 @@ def linear_pieces(
 def pieces_value(pieces: Pieces, x: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """The piecewise polynomial at x."""
     edges, coefficients, _ = pieces.to(x)
-    level, linear, quadratic = coefficients[torch.bucketize(x.detach().contiguous(), edges)].unbind(
-        -1
-    )
+    piece = torch.bucketize(x.detach().contiguous(), edges)
+    level, linear, quadratic = coefficients[piece].unbind(-1)
     return level + x * (linear + x * quadratic)
 
 
