@@ -116,10 +116,10 @@ class Objective:
     def __add__(self, other: "Objective | float | int") -> "Objective":
         if isinstance(other, Objective):
             return Sum(self, other)
-        return Affine(self, 1.0, float(other))
+        return Affine(self, 1.0, float(other)) if isinstance(other, float | int) else NotImplemented
 
     def __mul__(self, scale: float | int) -> "Objective":
-        return Affine(self, float(scale), 0.0)
+        return Affine(self, float(scale), 0.0) if isinstance(scale, float | int) else NotImplemented
 
     def __sub__(self, other: "Objective | float | int") -> "Objective":
         return self + -1 * other
