@@ -38,6 +38,13 @@ from smoothlib.estimators import (
     zero_order,
 )
 from smoothlib.families import Family
+from smoothlib.landscapes import (
+    HeavisideAll,
+    HeavisideAny,
+    Quadratic,
+    ThreeHumpCamel,
+    Wiggle,
+)
 from smoothlib.mixtures import (
     alpha_order,
     bias_guarded,
@@ -47,19 +54,8 @@ from smoothlib.mixtures import (
     switched,
 )
 from smoothlib.noise import normal
-from smoothlib.objectives import (
-    L1,
-    Affine,
-    EuclideanNorm,
-    HeavisideAll,
-    HeavisideAny,
-    Objective,
-    Optimum,
-    Quadratic,
-    Sum,
-    ThreeHumpCamel,
-    Wiggle,
-)
+from smoothlib.norms import L1, EuclideanNorm
+from smoothlib.objectives import Affine, Objective, Optimum, Sum
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
 from smoothlib.reductions import Reductions, reduction_table
 from smoothlib.smoothing import Jumps, Moments, smoothed, smoothed_grad, smoothed_moments
