@@ -121,7 +121,7 @@ def orthogonal(
     lengths = normal(seed, members, range(d, 2 * d), dtype=dtype, device=device).norm(dim=1)
     q, r = torch.linalg.qr(blocks)
     uniform = q * r.diagonal(dim1=1, dim2=2).sgn()[:, None]  # Mezzadri 2007: else q is not Haar
-    return (uniform.mT.reshape(members, d) * lengths[:, None])[:n]
+    return (uniform.reshape(members, d) * lengths[:, None])[:n]
 
 
 def latin_hypercube(

@@ -353,14 +353,24 @@ def test_orthogonal_rows_are_at_right_angles_with_the_lengths_of_normals() -> No
     assert stats.kstest(eps.pow(2).sum(1).numpy(), "chi2", args=(8,)).pvalue > 1e-4
 
 
+@pytest.mark.parametrize("power", [2, 4])
+def test_lengths_of_orthogonal_rows_do_not_depend_on_their_directions(power: int) -> None:
+    blocks = orthogonal(1, 90_000, 3, dtype=torch.float64).view(-1, 3, 3) ** power
+    error = blocks.std(0) / math.sqrt(len(blocks))
+    assert ((blocks.mean(0) - (1 if power == 2 else 3)).abs() < 5 * error).all()
+
+
 def test_a_latin_hypercube_has_one_row_in_each_stratum() -> None:
     eps = latin_hypercube(1, 100, 7, dtype=torch.float64)
-    strata = (torch.special.ndtr(eps) * 100).long().sort(dim=0).values
+    place = torch.special.ndtr(eps) * 100
+    strata = place.long().sort(dim=0).values
     assert torch.equal(strata, torch.arange(100)[:, None].expand(100, 7))
+    assert stats.kstest((place % 1).flatten().numpy(), "uniform").pvalue > 1e-4
 
 
 def test_sobol_points_fill_every_elementary_interval() -> None:
     u = torch.special.ndtr(sobol(1, 256, 2, dtype=torch.float64))
+    assert torch.allclose(u * 2**30 % 1, torch.tensor(0.5).double(), atol=1e-6)  # never 0 or 1
     for k in range(9):
         cells = (u[:, 0] * 2**k).long() * 2 ** (8 - k) + (u[:, 1] * 2 ** (8 - k)).long()
         assert len(cells.unique()) == 256
