@@ -8,6 +8,8 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from smoothlib import (
@@ -24,7 +26,7 @@ from smoothlib import (
     smoothed_moments,
 )
 from smoothlib.smoothing import boundary_term, grad_by_quadrature, mean_by_quadrature, slope
-from tests.problems import PROBLEMS, SEVERAL, Array, Problem, Several, bar
+from tests.problems import PROBLEMS, SEVERAL, Array, Problem, Several, bar, lines
 
 # The ledger's D.9: θ, σ, F, ∇F, mean and variance of the first-order gradient, variance of the
 # zero-order gradient, the same with the baseline f(θ), the optimal baseline, the variance with it,
@@ -169,6 +171,37 @@ def test_moments_are_the_gaussian_means(problem: Problem, sigma: float) -> None:
         assert float(m.grad) == pytest.approx(grad, rel=1e-10, abs=1e-10 * problem.scale / sigma)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.floats(-3, 3)] * 3), min_size=1, max_size=4, unique_by=lambda p: p[0]),
+    st.tuples(st.floats(-2, 2), st.floats(-2, 2)),
+    st.floats(-3, 3),
+    st.floats(-2, 1),
+)
+def test_any_line_with_jumps_has_its_moments(
+    corners: list[tuple[float, float, float]],
+    ends: tuple[float, float],
+    theta: float,
+    log_sigma: float,
+) -> None:
+    x, left, right = zip(*sorted(corners), strict=True)
+    assume(min(np.diff(x), default=1.0) > 1e-3)
+    problem, sigma = lines(PiecewiseLinear(x, left, right, ends)), 10**log_sigma
+
+    def integrands(x: Array, mirrored: Array) -> Array:
+        f, g, df = problem.value(x), problem.value(mirrored), problem.slope(x)
+        e2 = ((x - theta) / sigma) ** 2
+        return np.stack([f, f * e2, f**2, f**2 * e2, df, df**2, f * g * e2])
+
+    truth = problem.expect_pair(integrands, theta, sigma)
+    size = problem.expect_pair(lambda *x: np.abs(integrands(*x)), theta, sigma)
+    m = problem.f.smoothed_moments(point(theta), sigma)
+    found = [m.value, m.value_eps2, m.square, m.square_eps2, m.slope, m.slope2, m.pair_eps2]
+    steepest = 1 + float(problem.f.pieces().coefficients[:, 1].abs().max())
+    error = np.abs(np.array([float(part) for part in found]) - truth)
+    assert (error <= 1e-11 * (size + steepest**2 * 20)).all(), error
+
+
 @every_problem
 @pytest.mark.parametrize("sigma", (0.1, 1.0))
 def test_moments_obey_steins_identities(problem: Problem, sigma: float) -> None:
@@ -254,7 +287,27 @@ def test_moments_in_the_plane_are_the_gaussian_means(name: str, sigma: float) ->
     np.testing.assert_allclose(found[-2:], truth[-2:], rtol=pair, atol=pair)
 
 
-@pytest.mark.parametrize("d", (2, 3, 10, 300))
+@pytest.mark.parametrize("name", ("camel", "saddle", "bowl"))
+@pytest.mark.parametrize("sigma", (0.3, 1.2))
+def test_moments_of_polynomials_are_those_of_gauss_hermite(name: str, sigma: float) -> None:
+    problem = SEVERAL[name]
+    d, theta = problem.d, np.linspace(-0.7, 0.9, problem.d)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+    eps = np.stack(np.meshgrid(*[nodes] * d), -1).reshape(-1, d)
+    weight = np.stack(np.meshgrid(*[weights] * d), -1).reshape(-1, d).prod(-1)
+    weight = weight[:, None] / weight.sum()
+    f, df = problem.value(theta + sigma * eps)[:, None], problem.slope(theta + sigma * eps)
+    g, e2 = problem.value(theta - sigma * eps)[:, None], eps**2
+    parts = (f, f * eps / sigma, f * e2, f**2, f**2 * e2, df, df**2, f * g * e2)
+    m = problem.f.smoothed_moments(torch.from_numpy(theta), sigma)
+    for field, part, found in zip(Moments._fields, parts, m, strict=True):
+        truth = (weight * part).sum(0)
+        np.testing.assert_allclose(
+            np.atleast_1d(found), truth, rtol=1e-11, atol=1e-11, err_msg=field
+        )
+
+
+@pytest.mark.parametrize("d", (2, 3, 10, 300, 5000))
 def test_the_norms_antithetic_moment_where_it_is_known(d: int) -> None:
     """At 0 it is E ‖σε‖² ε_i² = σ² (d + 2); far out, E[(‖θ‖² + σ² (q² - u²)) ε_i²].
 
@@ -361,6 +414,15 @@ def test_single_precision_is_summed_in_double() -> None:
         torch.testing.assert_close(a, b.float(), rtol=1e-6, atol=1e-7)
 
 
+@every_one_alone
+def test_single_precision_in_several_variables_is_close_to_double(problem: Several) -> None:
+    theta = torch.tensor([0.0, 0.3, -0.8, 4.0])[:, None].expand(4, problem.d)
+    single = problem.f.smoothed_moments(theta, 0.4)
+    double = problem.f.smoothed_moments(theta.double(), 0.4)
+    for a, b in zip(single, double, strict=True):
+        torch.testing.assert_close(a, b.float(), rtol=2e-4, atol=2e-4)
+
+
 # --- slopes and jumps ---------------------------------------------------------------------
 
 
@@ -389,13 +451,18 @@ def test_jumps_within_an_interval_are_those_of_every_period() -> None:
     assert once.within(-1.0, 1.0).theta.tolist() == [-1.0]
 
 
+@every_problem
 @pytest.mark.parametrize("sigma", (0.05, 4.0))
-def test_the_boundary_term_is_what_the_mean_slope_misses(sigma: float) -> None:
-    for name in ("wall", "bar", "zigzag", "heaviside, down", "momentum"):
-        f, theta = PROBLEMS[name].f, point([-0.4, 0.87, 1.2])
-        m = f.smoothed_moments(theta, sigma)
-        missing = boundary_term(f.jumps(), theta, sigma)
-        torch.testing.assert_close(m.grad - m.slope, missing, rtol=0, atol=1e-9)
+def test_the_boundary_term_is_what_the_mean_slope_misses(problem: Problem, sigma: float) -> None:
+    theta = point([-0.4, 0.87, 1.2])
+    m = problem.f.smoothed_moments(theta, sigma)
+    try:
+        jumps = problem.f.jumps()
+    except NotImplementedError:
+        pytest.skip("jumps of two periods")
+    missing = boundary_term(jumps, theta, sigma)
+    close = 1e-10 * problem.scale / sigma
+    torch.testing.assert_close(m.grad - m.slope, missing, rtol=1e-10, atol=close)
 
 
 # --- bad input ----------------------------------------------------------------------------
