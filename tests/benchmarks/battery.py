@@ -7,6 +7,18 @@ package of that name) by a pipe. It fails a generator at p < 1e-6 or p > 1 - 1e-
 what one honest generator in a hundred gives. The normals are compared with the exact law;
 each line is a number of standard errors, or a p-value, and the exit status says whether all lie
 within 5, or beyond 1e-6.
+
+On 2026-11-20, AMD EPYC (AVX512), torch 2.13.0+cpu, dieharder 3.31.1, with no option, one thread:
+
+    1000341504 normals of seed 1
+    moments 1 to 8                 -1.36 to 0.21 standard errors
+    beyond 6, 5.5, 5, 4, 3: law    1.0 19.0 286.7 31682.1 1350359.0
+    below -6 to -3                 0 12 299 31661 1349594
+    above 6 to 3                   0 15 278 31613 1349647
+    Kolmogorov-Smirnov, chi-square p = 0.327, 0.742
+    8 correlations                 -1.95 to 1.58 standard errors
+    4 chi-squares of 32 x 32 cells p = 0.117 to 0.886
+    dieharder                      51 p-values: 50 PASSED, 1 WEAK (sts_serial 16, p = 0.9953)
 """
 
 import argparse
