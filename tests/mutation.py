@@ -1,40 +1,34 @@
 """Break smoothlib in one place at a time, and see whether a test notices.
 
-    python -m tests.mutation [estimators statistics ...] [--workers 2] [--every 1]
+    python -m tests.mutation [estimators statistics ...] [--every 1]
 
 Each mutant is one change inside a function: a sign flipped, a factor, a divisor, an exponent or a
-baseline dropped, a comparison turned, a number changed. It runs in a fork of this process, which
-has torch loaded and smoothlib not. A mutant that no test notices has survived; those of EQUIVALENT
-compute the same numbers, or numbers as good, and the table says why.
+baseline dropped, a comparison turned, a number changed. pytest collects the tests once; then every
+mutant has a fork, in which the function's code is exchanged and the tests run until one fails,
+those that noticed earlier mutants first. A mutant that no test notices has survived; those of
+EQUIVALENT compute the same numbers, or numbers as good, and the table says why.
 """
 
 import argparse
 import ast
-import contextlib
 import copy
-import importlib.abc
-import importlib.util
+import importlib
 import os
-import signal
+import resource
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import NamedTuple
 
-import hypothesis  # noqa: F401  what the tests import is imported once, before forking
-import mpmath  # noqa: F401
-import playwright.sync_api  # noqa: F401
 import pytest
-import scipy.integrate
-import scipy.optimize
-import scipy.stats  # noqa: F401
 import torch
 
 REPO = Path(__file__).resolve().parent.parent
-TIMEOUT = 240  # seconds; a mutant that hangs is noticed
+SECONDS, BYTES = (
+    150,
+    6 << 30,
+)  # of a processor, and of addresses: a mutant that runs away is noticed
 TESTS = {
     "ascent": ("test_statistics", "test_claims"),
     "estimators": ("test_estimators", "test_statistics", "test_claims"),
@@ -124,79 +118,133 @@ def put(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
         getattr(parent, field)[index] = node
 
 
-class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Loads one module from its changed tree."""
-
-    def __init__(self, name: str, tree: ast.Module) -> None:
-        self.name, self.tree = name, tree
-
-    def find_spec(self, name: str, path: object, target: object = None) -> object:
-        return importlib.util.spec_from_loader(name, self) if name == self.name else None
-
-    def exec_module(self, module: ModuleType) -> None:
-        exec(compile(self.tree, module.__name__, "exec"), module.__dict__)
+def functions(holder: object) -> Iterator[tuple[str, FunctionType]]:
+    """The functions in a module, in its classes and properties, in its values, by name."""
+    for name, value in list(vars(holder).items()):
+        value = getattr(value, "__wrapped__", value)
+        value = value.fget if isinstance(value, property) else value
+        if isinstance(value, FunctionType):
+            yield name, value
+        elif hasattr(value, "__dict__") and not isinstance(value, ModuleType):
+            yield from ((f"{name}.{inner}", f) for inner, f in functions(value))
 
 
-def noticed(module: str, mutant: Mutant | None) -> bool:
-    """Whether a test fails, in a fork with the mutant in place of the module."""
-    child = os.fork()
-    if child == 0:
-        run(module, mutant)
-    started = time.monotonic()
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return status != 0
-        if time.monotonic() - started > TIMEOUT:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return True
-        time.sleep(0.05)
+def exchange(module: ModuleType, tree: ast.Module) -> None:
+    """Give the functions of a live module the code and the defaults of a changed one."""
+    changed = ModuleType(module.__name__)
+    exec(compile(tree, module.__name__, "exec"), vars(changed))
+    new = dict(functions(changed))
+    for name, f in functions(module):
+        if f.__module__ == module.__name__ and name in new:
+            f.__code__, f.__defaults__ = new[name].__code__, new[name].__defaults__
+            f.__kwdefaults__ = new[name].__kwdefaults__
 
 
-def run(module: str, mutant: Mutant | None) -> None:
-    """The tests of a module, in this process, which ends with their status."""
-    if mutant:
-        sys.meta_path.insert(0, Changed(f"smoothlib.{module}", mutant.tree))
-    files = [str(REPO / "tests" / f"{name}.py") for name in TESTS[module]]
-    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-m", "not slow"]
+def one_of_each_first(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The first case of every test, then the second of each, and so on."""
+    met: dict[str, int] = {}
+    turn = {}
+    for item in items:
+        name = item.nodeid.split("[")[0]
+        turn[item] = met[name] = met.get(name, 0) + 1
+    return sorted(items, key=turn.__getitem__)
+
+
+class Hunt:
+    """A pytest plugin that runs the collected tests against every mutant of a module."""
+
+    def __init__(self, module: str, every: int) -> None:
+        self.name, self.every = module, every
+        self.count = self.alive = 0
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        source = (REPO / "smoothlib" / f"{self.name}.py").read_text(encoding="utf-8")
+        module = importlib.import_module(f"smoothlib.{self.name}")
+        items = one_of_each_first(session.items)
+        assert self.first_failure(session, items, module, None) is None, "fails without mutants"
+        for mutant in list(mutants(source))[:: self.every]:
+            self.count += 1
+            found = self.first_failure(session, items, module, mutant)
+            if found is None:
+                self.alive += 1
+                change = f"{mutant.before} -> {mutant.after}"
+                why = EQUIVALENT.get(f"{self.name}: {change}", "not argued")
+                print(f"  {self.name}.py:{mutant.line}: {change}   ({why})", file=sys.stderr)
+            elif found < len(items):
+                items.insert(0, items.pop(found))
+        return True
+
+    def first_failure(
+        self,
+        session: pytest.Session,
+        items: list[pytest.Item],
+        module: ModuleType,
+        mutant: Mutant | None,
+    ) -> int | None:
+        """Which item fails first, in a fork; len(items) if the fork was killed or crashed."""
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            attack(session, items, module, mutant, writer)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            answer = pipe.read()
+        _, status = os.waitpid(child, 0)
+        if status:
+            return len(items)
+        return int(answer) if answer else None
+
+
+def attack(
+    session: pytest.Session,
+    items: list[pytest.Item],
+    module: ModuleType,
+    mutant: Mutant | None,
+    writer: int,
+) -> None:
+    """In a fork: exchange the code, run the items, write the index of the first that fails."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    try:
+        if mutant:
+            exchange(module, mutant.tree)
+        for i, item in enumerate(items):
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            if session.testsfailed:
+                os.write(writer, str(i).encode())
+                os._exit(0)
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def hunt(module: str, every: int) -> Hunt:
+    """All mutants of a module against its tests."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 1)
-    os.dup2(sink, 2)
-    with contextlib.suppress(BaseException):
-        os._exit(int(pytest.main([*options, *files])))
-    os._exit(1)
-
-
-def survivors(module: str, workers: int, every: int) -> tuple[int, list[Mutant]]:
-    """How many mutants there were, and those that no test noticed."""
-    source = (REPO / "smoothlib" / f"{module}.py").read_text(encoding="utf-8")
-    chosen = list(mutants(source))[::every]
-    with ThreadPoolExecutor(workers) as pool:
-        fates = list(pool.map(lambda mutant: noticed(module, mutant), chosen))
-    return len(chosen), [m for m, found in zip(chosen, fates, strict=True) if not found]
+    plugin = Hunt(module, every)
+    files = [str(REPO / "tests" / f"{name}.py") for name in TESTS[module]]
+    sys.stdout.flush()
+    quiet = ["-qq", "-s", "--tb=no", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
+    pytest.main([*quiet, "-o", "addopts=", "-m", "not slow", *files], plugins=[plugin])
+    return plugin
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", default=["estimators", "statistics", "objectives"])
-    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--every", type=int, default=1, help="take every k-th mutant only")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     left = total = 0
     for module in options.modules:
-        if noticed(module, None):
-            print(f"{module}: its tests fail without any mutant")
+        found = hunt(module, options.every)
+        if not found.count:
+            print(f"{module}: no mutant was tried; do its tests pass?")
             return 1
-        count, alive = survivors(module, options.workers, options.every)
-        total, left = total + count, left + len(alive)
-        print(f"{module}: {len(alive)} of {count} mutants survive", flush=True)
-        for mutant in alive:
-            why = EQUIVALENT.get(f"{module}: {mutant.before} -> {mutant.after}", "")
-            print(f"  {module}.py:{mutant.line}: {mutant.before} -> {mutant.after}   {why}")
-    print(f"{left} of {total} survive, {left / max(total, 1):.1%}")
+        total, left = total + found.count, left + found.alive
+        print(f"{module}: {found.alive} of {found.count} mutants survive", flush=True)
+    print(f"{left} of {total} survive, {left / total:.1%}")
     return int(left > 0.05 * total)
 
 

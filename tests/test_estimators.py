@@ -541,6 +541,13 @@ def test_the_jump_test_rarely_sees_one_in_a_linear_function_its_hardest_case() -
     assert 0.2 * level < alarms / repeats <= level + 3 * math.sqrt(level / repeats)
 
 
+def test_two_samples_are_enough_for_a_weight_and_for_the_jump_test() -> None:
+    eps = point(-0.5, 0.7)[:, None]
+    for weight in (inverse_variance, minimum_variance, bias_guarded(1.0)):
+        assert alpha_order(cubic, THETA, 0.5, eps.expand(2, 3), weight).isfinite().all()
+    assert switched(step, point(0.1), 0.5, eps).shape == (2, 1)
+
+
 def test_switched_is_zero_order_at_a_jump_and_the_mixture_elsewhere() -> None:
     eps = normals(300)
     torch.testing.assert_close(

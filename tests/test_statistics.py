@@ -383,6 +383,28 @@ def test_an_estimate_takes_baselines_that_need_company(baseline: Callable[..., T
     assert abs(float(bias.mean)) < 5 * float(bias.standard_error)
 
 
+def test_the_fewest_samples_asked_for_are_enough() -> None:
+    company = partial(zero_order, baseline=leave_one_out)
+    assert estimate(WALL, point(0.9), 0.1, 2, 0, company).n == 2
+    assert summarise([point(1.0, 3.0)[:, None]]).standard_error.tolist() == [1.0]
+    assert variance_measured(point(1.0, 3.0)[:, None]).mean.tolist() == [2.0]
+    assert bool(leave_one_out_variance(WALL, point(0.9), 0.1, 2) > 0)
+    assert float(rmse(point(3.0, 4.0), point(0.0, 0.0), 1)) == 5
+    assert bool((reduction_table(Quadratic(), point(0.9), 0.1, 4, repeats=2).rmse > 0).all())
+    assert annealed(0.3, 0.1, 2).tolist() == pytest.approx([0.3, 0.1])
+
+
+def test_a_point_larger_than_a_chunk_is_sampled_two_at_a_time() -> None:
+    seen: list[int] = []
+
+    def watching(f: object, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+        seen.append(len(eps))
+        return eps[:, :1]
+
+    estimate(WALL, torch.zeros(2**17), 0.1, 6, 0, watching)
+    assert seen == [2, 2, 2]
+
+
 def test_a_bias_wears_its_error_bar() -> None:
     found = estimate(WALL, point(0.9), 0.1, 20_000, 0, first_order)
     bias = bias_against_truth(found, WALL, point(0.9), 0.1)
