@@ -293,6 +293,20 @@ def test_leave_one_out_has_the_variance_that_theory_says() -> None:
     assert float(found.mean) == pytest.approx(exact, abs=5 * float(found.standard_error))
 
 
+@pytest.mark.parametrize("n", (2, 3))
+def test_leave_one_out_has_that_variance_over_all_batches_there_are(n: int) -> None:
+    """Exactly: by the Gauss-Hermite product over the n samples of a batch."""
+    x, w = (torch.from_numpy(a) for a in np.polynomial.hermite_e.hermegauss(8))
+    batches = torch.cartesian_prod(*[x] * n)
+    weight = torch.cartesian_prod(*[w / w.sum()] * n).prod(-1)
+    f, theta, sigma = Quadratic(2.0, offset=1.5), point(0.7), 0.6
+    rows = [zero_order(f, theta, sigma, eps[:, None], leave_one_out) for eps in batches]
+    means = torch.stack([row.mean() for row in rows])
+    exact = float(weight @ means**2 - (weight @ means) ** 2)
+    found = float(leave_one_out_variance(f, theta, sigma, n))
+    assert found == pytest.approx(exact, rel=1e-12)
+
+
 def test_exact_variances_take_a_grid_of_points_and_widths() -> None:
     theta, sigma = torch.linspace(0, 1.5, 7).double()[:, None, None], point(0.1, 0.4, 1.0)
     grid = variance_exact(WALL, theta, sigma)
@@ -331,6 +345,12 @@ def test_a_million_rows_of_single_precision_keep_their_mean() -> None:
     found = summarise(torch.full((1_000, 1), 0.1) for _ in range(1_000))
     assert float(found.mean) == pytest.approx(0.1, rel=1e-6) and found.n == 1_000_000
     assert float(found.standard_error) == 0
+
+
+def test_variance_measured_and_its_error_of_three_rows_by_hand() -> None:
+    found = variance_measured(point(0.0, 0.0, 3.0)[:, None])
+    assert float(found.mean) == pytest.approx(3)  # squares 1, 1, 4
+    assert float(found.standard_error) == pytest.approx(math.sqrt(2 / 3)) and found.n == 3
 
 
 def test_variance_measured_is_unbiased_and_so_is_its_error() -> None:
