@@ -3,352 +3,319 @@
 An objective `f` is a frozen dataclass, called on points of shape (..., d) and returning
 values of shape (...). It knows
 
-    f.smoothed(theta, sigma)       F(θ) = E f(θ + σε), ε ~ N(0, I), shape (...)
-    f.smoothed_grad(theta, sigma)  ∇F(θ), shape (..., d)
-    f.jumps()                      where it is discontinuous, and by how much
-    f.bounds                       (2, d) tensor, the region worth plotting
-    f.optimum                      its maximiser and maximum
+    f.smoothed(theta, sigma)          F(θ) = E f(θ + σε), ε ~ N(0, I), shape (...)
+    f.smoothed_grad(theta, sigma)     ∇F(θ), shape (..., d)
+    f.smoothed_moments(theta, sigma)  what exact variances need, a Moments
+    f.jumps(), f.kinks()              where it, or its slope, is discontinuous (one variable)
+    f.bounds                          (2, d) tensor, the region worth plotting; (2, 1) serves
+                                      every coordinate of an objective of any dimension
+    f.optimum, f.minimum              its extrema; `hasattr` says whether it has them
 
-F and ∇F are exact: closed form where there is one, otherwise Gauss-Legendre quadrature
-that never crosses a jump (error below 1e-12 in float64, for any σ > 0).
-`sigma` broadcasts with the values. dtype and device follow `theta`.
+The truth is exact: closed form where there is one, otherwise Gauss-Legendre quadrature that never
+crosses a jump and is certified to 1e-10 in float64. `sigma` broadcasts with the values; dtype and
+device follow `theta`. Autograd gives the derivative almost everywhere, so 0 where f is flat, and
+says nothing of the jumps. Objectives add and scale, 2 * f + 1 or f - g, and so does their truth.
+
+Here: what all of them share. The objectives are in `throws`, `piecewise`, `landscapes` and
+`norms`. The sign is the source's; where the source minimises, the docstring says so.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-
-class Jumps(NamedTuple):
-    """Discontinuities of an objective in one dimension."""
-
-    theta: Float[Tensor, " m"]
-    height: Float[Tensor, " m"]  # f just right of theta, minus f just left of it
+from smoothlib import smoothing
+from smoothlib.closed_forms import affine_moments
+from smoothlib.smoothing import Jumps, Moments, check_finite, check_points, check_sigma
 
 
 class Optimum(NamedTuple):
-    """The maximiser of an objective and its value there."""
+    """An extremum of an objective: where, and the value there.
+
+    Where the extremum is at a jump, it is the limit from the better side.
+    """
 
     theta: Float[Tensor, " d"]
     value: float
 
 
-@dataclass(frozen=True)
-class BallThrow:
-    """Distance that a ball has flown when the clock stops, as a function of the angle.
+class Objective:
+    """What all objectives share. Unless a subclass knows better, truth is by quadrature."""
 
-    J(θ) = x0 + v t cos θ
-
-    A ball leaves the hand at (x0, 0) with speed `v` at the angle θ above the horizontal and
-    flies without drag for `t` seconds. There is no ground, so the best throw is level: θ = 0.
-    `g` pulls the ball down and does not enter J.
-
-    Smoothed, F(θ) = x0 + v t exp(-σ²/2) cos θ, because E exp(iσε) = exp(-σ²/2).
-
-    Args:
-        v: speed, m/s. t: flight time, s. x0: where the hand is, m. g: gravity, m/s².
-    Raises:
-        ValueError: if v or t is not positive, g is negative, or any field is not finite.
-    """
-
-    v: float = 10.0
-    t: float = 2.0
-    x0: float = 0.0
-    g: float = 9.81
-
-    def __post_init__(self) -> None:
-        _require_finite(self)
-        _require_positive(self, "v", "t")
-        if self.g < 0:
-            raise ValueError(f"BallThrow: g = {self.g} m/s² points up; give its size, g >= 0")
-
-    def __call__(self, theta: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch"]:
-        return self.x0 + self.v * self.t * _angle(self, theta).cos()
-
-    def position(
-        self, theta: Float[Tensor, "*#batch 1"], time: Float[Tensor, "*#batch"]
-    ) -> Float[Tensor, "*#batch 2"]:
-        """Where the ball is, (x, y) in m, `time` seconds after the throw; the two broadcast."""
-        angle = _angle(self, theta)
-        x = self.x0 + self.v * angle.cos() * time
-        y = self.v * angle.sin() * time - self.g * time**2 / 2
-        return torch.stack((x, y), dim=-1)
+    def __call__(self, theta: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        """The value f(θ)."""
+        raise NotImplementedError
 
     def smoothed(
-        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
+        self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
     ) -> Float[Tensor, "*#batch"]:
-        """F(θ) = x0 + v t exp(-σ²/2) cos θ, in m."""
-        angle, sigma = _angle(self, theta), _sigma(theta, sigma)
-        return self.x0 + self.v * self.t * torch.exp(-(sigma**2) / 2) * angle.cos()
+        """F(θ) = E f(θ + σε)."""
+        return smoothing.mean_by_quadrature(self, theta, sigma, self._breaks(theta, sigma))
 
     def smoothed_grad(
-        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
-    ) -> Float[Tensor, "*#batch 1"]:
-        """∇F(θ) = -v t exp(-σ²/2) sin θ, in m/rad."""
-        angle, sigma = _angle(self, theta), _sigma(theta, sigma)
-        return (-self.v * self.t * torch.exp(-(sigma**2) / 2) * angle.sin())[..., None]
+        self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch d"]:
+        """∇F(θ)."""
+        return smoothing.grad_by_quadrature(self, theta, sigma, self._breaks(theta, sigma))
+
+    def smoothed_moments(self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor) -> Moments:
+        """The expectations at θ that exact biases and variances are made of."""
+        return smoothing.moments_by_quadrature(self, theta, sigma, self._breaks(theta, sigma))
 
     def jumps(self) -> Jumps:
-        """None: the distance is smooth."""
-        return Jumps(torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64))
+        """Where f is discontinuous: nowhere, unless a subclass says so."""
+        return Jumps(places(), places())
+
+    def kinks(self) -> Float[Tensor, " k"]:
+        """Where f is continuous and its slope is not; they repeat as the jumps do."""
+        return places()
+
+    def breaks(self, low: float, high: float) -> Float[Tensor, " m"]:
+        """The places in [low, high] of all jumps and kinks, in order."""
+        jumps, kinks = self.jumps(), self.kinks()
+        bends = Jumps(kinks, kinks, jumps.period)
+        found = [part.within(low, high).theta for part in (jumps, bends)]
+        return torch.cat(found).sort().values
 
     @property
-    def bounds(self) -> Float[Tensor, "2 1"]:
-        """From a level throw to one straight up."""
-        return torch.tensor([[0.0], [math.pi / 2]], dtype=torch.float64)
+    def bounds(self) -> Float[Tensor, "2 d"]:
+        """The region worth plotting: two units to either side of 0, in every coordinate."""
+        return box([-2.0], [2.0])
 
     @property
     def optimum(self) -> Optimum:
-        """The level throw."""
-        return Optimum(torch.zeros(1, dtype=torch.float64), self.x0 + self.v * self.t)
+        """A maximiser."""
+        raise AttributeError(f"{type(self).__name__}: no maximum, or it is not known")
+
+    @property
+    def minimum(self) -> Optimum:
+        """A minimiser."""
+        raise AttributeError(f"{type(self).__name__}: no minimum, or it is not known")
+
+    def __add__(self, other: "Objective | float | int") -> "Objective":
+        if isinstance(other, Objective):
+            return Sum(self, other)
+        return Affine(self, 1.0, float(other)) if isinstance(other, float | int) else NotImplemented
+
+    def __mul__(self, scale: float | int) -> "Objective":
+        return Affine(self, float(scale), 0.0) if isinstance(scale, float | int) else NotImplemented
+
+    def __sub__(self, other: "Objective | float | int") -> "Objective":
+        return self + -1 * other
+
+    def __rsub__(self, other: float | int) -> "Objective":
+        return -1 * self + other
+
+    def __neg__(self) -> "Objective":
+        return -1 * self
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def _breaks(self, theta: Tensor, sigma: float | Tensor) -> Tensor:
+        """Those that θ + σε reaches."""
+        x, scale = line(self, theta, sigma)
+        return self.breaks(*smoothing.window(x, scale))
 
 
 @dataclass(frozen=True)
-class BallWall:
-    """Distance that a ball has flown when the clock stops, with a wall that it sticks to.
+class Affine(Objective):
+    """scale · f + shift, what `2 * f + 1` and `-f` make.
 
-    J(θ) = x_w        if the ball meets the wall within t seconds,
-           v t cos θ  otherwise
-
-    The ball leaves (0, 0) with speed `v` at the angle θ; the wall stands at `x_w`, its top is
-    `h` above the hand, and it goes down without end. With T = tan θ and k = g x_w² / (2 v²) the
-    ball crosses x_w at the height y = x_w T - k (1 + T²), so it clears the wall for
-    θ1 <= θ <= θ2, the angles at which y = h:
-
-        tan θ1, tan θ2 = (x_w ∓ sqrt(x_w² - 4 k (h + k))) / (2 k)
-
-    Beyond |θ| = θr = arccos(x_w / (v t)) the clock stops before the ball arrives. J jumps up by
-    v t cos θ1 - x_w at θ1, down by v t cos θ2 - x_w at θ2, and has a kink at ±θr; it repeats
-    every 2π. Where J is flat its derivative, and autograd's, is 0 and says nothing of the cliff.
-    Adapted from the wall of Suh, Simchowitz, Zhang and Tedrake (2022), "Do differentiable
-    simulators give better policy gradients?".
-
-    Args:
-        v: speed, m/s. t: flight time, s. x_w: distance of the wall, m.
-        h: height of its top above the hand, m (negative: below it). g: gravity, m/s².
     Raises:
-        ValueError: if a field is not finite, if v, t, x_w or g is not positive, if the wall is
-            out of reach (x_w >= v t), or if no throw clears it in time.
+        TypeError: if f is not an objective. ValueError: if scale or shift is not finite.
     """
 
-    v: float = 10.0
-    t: float = 2.0
-    x_w: float = 5.0
-    h: float = 3.0
-    g: float = 9.81
+    f: Objective
+    scale: float
+    shift: float
 
     def __post_init__(self) -> None:
-        _require_finite(self)
-        _require_positive(self, "v", "t", "x_w", "g")
-        if self.x_w >= self.v * self.t:
-            raise ValueError(
-                f"BallWall: the wall at x_w = {self.x_w:g} m is out of reach: in {self.t:g} s the "
-                f"ball flies {self.v * self.t:g} m at most; take a smaller x_w, or BallThrow"
-            )
-        if self.h > self.highest_clearable:
-            raise ValueError(
-                f"BallWall: no throw clears h = {self.h:g} m at x_w = {self.x_w:g} m: with "
-                f"v = {self.v:g} m/s the ball passes there at {self.highest_clearable:.4g} m at "
-                "most; lower h, or raise v"
-            )
+        require_objectives(self, "f")
+        require_finite(self, "scale", "shift")
 
-    def __call__(self, theta: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch"]:
-        flight = self.v * self.t * _angle(self, theta).cos()
-        return torch.where(self.contact(theta), torch.full_like(flight, self.x_w), flight)
-
-    def contact(self, theta: Float[Tensor, "*batch 1"]) -> Tensor:
-        """Whether the ball meets the wall before the clock stops, bool of shape (*batch,)."""
-        reaches = self.v * self.t * _angle(self, theta).cos() > self.x_w
-        return reaches & (self.clearance(theta) < 0)
-
-    def clearance(self, theta: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch"]:
-        """Height over the top of the wall at which the ball crosses x_w, in m.
-
-        Negative on contact; nan for a throw that never comes to x_w (cos θ <= 0).
-        """
-        angle = _angle(self, theta)
-        tan = torch.where(angle.cos() > 0, angle.tan(), torch.nan)
-        return self.x_w * tan - self._k * (1 + tan**2) - self.h
-
-    def position(
-        self, theta: Float[Tensor, "*#batch 1"], time: Float[Tensor, "*#batch"]
-    ) -> Float[Tensor, "*#batch 2"]:
-        """Where the ball is, (x, y) in m, `time` seconds after the throw; the two broadcast."""
-        arrival = self.x_w / (self.v * _angle(self, theta).cos())
-        stopped = torch.where(self.contact(theta), torch.minimum(time, arrival), time)
-        return BallThrow(self.v, self.t, 0.0, self.g).position(theta, stopped)
-
-    @property
-    def angles(self) -> tuple[float, float, float]:
-        """(θ1, θ2, θr) in rad; θ2 is not a cliff if it lies beyond θr."""
-        root = math.sqrt(max(0.0, self.x_w**2 - 4 * self._k * (self.h + self._k)))
-        low, high = ((self.x_w + s * root) / (2 * self._k) for s in (-1, 1))
-        return math.atan(low), math.atan(high), math.acos(self.x_w / (self.v * self.t))
-
-    @property
-    def highest_clearable(self) -> float:
-        """Top of the highest wall at x_w that a throw clears before the clock stops, in m.
-
-        The envelope of all throws, v²/(2g) - g x_w²/(2v²), if its throw arrives in time; otherwise
-        the height of the latest arrival, at θr.
-        """
-        steepest = math.sqrt((self.v * self.t / self.x_w) ** 2 - 1)
-        tan = min(self.v**2 / (self.g * self.x_w), steepest)
-        return self.x_w * tan - self._k * (1 + tan**2)
+    def __call__(self, theta: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        return self.scale * self.f(theta) + self.shift
 
     def smoothed(
-        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
+        self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
     ) -> Float[Tensor, "*#batch"]:
-        """F(θ) in m: the throw without a wall, corrected on the angles that meet it.
-
-        F(θ) = A exp(-σ²/2) cos θ + E[(x_w - A cos X) 1{contact}],  X = θ + σε,  A = v t
-        """
-        lost = self._expect_on_contact(self._loss, theta, sigma)
-        return BallThrow(self.v, self.t).smoothed(theta, sigma) + lost
+        return self.scale * self.f.smoothed(theta, sigma) + self.shift
 
     def smoothed_grad(
-        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
-    ) -> Float[Tensor, "*#batch 1"]:
-        """∇F(θ) in m/rad: the mean slope, plus every jump times the density of X there.
+        self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch d"]:
+        return self.scale * self.f.smoothed_grad(theta, sigma)
 
-        ∇F(θ) = E J'(X) + sum over jumps of height · φ((at - θ)/σ)/σ
-        """
-        reach = self.v * self.t
-        slope = self._expect_on_contact(lambda x: reach * x.sin(), theta, sigma)
-        free = BallThrow(self.v, self.t).smoothed_grad(theta, sigma)
-        return free + (slope + self._edges(theta, sigma))[..., None]
+    def smoothed_moments(self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor) -> Moments:
+        return affine_moments(self.f.smoothed_moments(theta, sigma), self.scale, self.shift)
 
     def jumps(self) -> Jumps:
-        """The cliffs within one period, (-π, π]."""
-        theta1, theta2, theta_r = self.angles
-        at = torch.tensor([theta1, theta2], dtype=torch.float64)
-        height = -self._loss(at) * torch.tensor([1.0, -1.0])
-        cliff = (at.abs() < theta_r) & (height != 0)
-        return Jumps(at[cliff], height[cliff])
+        inner = self.f.jumps()
+        return Jumps(inner.theta, self.scale * inner.height, inner.period)
+
+    def kinks(self) -> Float[Tensor, " k"]:
+        return self.f.kinks()
+
+    def breaks(self, low: float, high: float) -> Float[Tensor, " m"]:
+        return self.f.breaks(low, high)
 
     @property
-    def bounds(self) -> Float[Tensor, "2 1"]:
-        """From a level throw to one straight up."""
-        return torch.tensor([[0.0], [math.pi / 2]], dtype=torch.float64)
+    def bounds(self) -> Float[Tensor, "2 d"]:
+        return self.f.bounds
 
     @property
     def optimum(self) -> Optimum:
-        """The lowest throw that clears the wall: θ1, the edge of the cliff, or level."""
-        best = max(self.angles[0], 0.0)
-        return Optimum(torch.tensor([best], dtype=torch.float64), self.v * self.t * math.cos(best))
+        return self._image(self.f.optimum if self.scale > 0 else self.f.minimum)
 
     @property
-    def _k(self) -> float:
-        return self.g * self.x_w**2 / (2 * self.v**2)
+    def minimum(self) -> Optimum:
+        return self._image(self.f.minimum if self.scale > 0 else self.f.optimum)
 
-    def _loss(self, x: Tensor) -> Tensor:
-        """What meeting the wall changes at the angle x: x_w - v t cos x."""
-        return self.x_w - self.v * self.t * x.cos()
-
-    def _contact_intervals(self, theta: Tensor, sigma: Tensor) -> list[tuple[float, float]]:
-        """Where contact happens, in every period that X = θ + σε reaches with |ε| <= EPS_MAX."""
-        theta1, theta2, theta_r = self.angles
-        pairs = [(-theta_r, min(theta1, theta_r)), (max(theta2, -theta_r), theta_r)]
-        ends = theta.detach().abs() + EPS_MAX * sigma.detach()
-        far = float(ends.amax()) if ends.numel() else 0.0
-        last = math.floor((far + theta_r) / math.tau)
-        turns = [math.tau * p for p in range(-last, last + 1)]
-        return [(a + turn, b + turn) for turn in turns for a, b in pairs if a < b]
-
-    def _expect_on_contact(
-        self, c: Callable[[Tensor], Tensor], theta: Tensor, sigma: float | Tensor
-    ) -> Float[Tensor, "*batch"]:
-        """E[c(X) 1{contact}] for a smooth c, by quadrature that ends at the cliffs."""
-        angle, sigma = _angle(self, theta), _sigma(theta, sigma)
-        total = torch.zeros_like(angle * sigma)
-        for a, b in self._contact_intervals(angle, sigma):
-            lower, upper = (a - angle) / sigma, (b - angle) / sigma
-            total = total + _gauss_integral(
-                lambda eps: c(angle[..., None] + sigma[..., None] * eps), lower, upper
-            )
-        return total
-
-    def _edges(self, theta: Tensor, sigma: float | Tensor) -> Float[Tensor, "*batch"]:
-        """Sum over the edges of contact of jump height times the density of X there."""
-        angle, sigma = _angle(self, theta), _sigma(theta, sigma)
-        total = torch.zeros_like(angle * sigma)
-        for interval in self._contact_intervals(angle, sigma):
-            for edge, sign in zip(interval, (1, -1), strict=True):
-                height = sign * (self.x_w - self.v * self.t * math.cos(edge))
-                total = total + height * _density((edge - angle) / sigma) / sigma
-        return total
+    def _image(self, inner: Optimum) -> Optimum:
+        return Optimum(inner.theta, self.scale * inner.value + self.shift)
 
 
-EPS_MAX = 9.0  # P(|ε| > 9) = 2e-19: nothing beyond is seen in float64
+@dataclass(frozen=True)
+class Sum(Objective):
+    """f + g. Its moments contain E[f g]: by quadrature in one variable, unknown in several.
 
-
-@cache
-def _legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.polynomial.legendre.leggauss(n)
-
-
-def _density(eps: Tensor) -> Tensor:
-    """φ(ε), the standard normal density."""
-    return torch.exp(-(eps**2) / 2) / math.sqrt(math.tau)
-
-
-def _gauss_integral(
-    c: Callable[[Float[Tensor, "*batch n"]], Float[Tensor, "*batch n"]],
-    lower: Float[Tensor, "*batch"],
-    upper: Float[Tensor, "*batch"],
-) -> Float[Tensor, "*batch"]:
-    """The integral of c(ε) φ(ε) from lower to upper, for a smooth c.
-
-    Gauss-Legendre with 64 nodes on at most |ε| <= EPS_MAX; there φ alone is integrated to 1e-16.
+    Raises:
+        TypeError: if f or g is not an objective.
+        NotImplementedError: from smoothed_moments in several variables.
     """
-    lower, upper = (end.clamp(-EPS_MAX, EPS_MAX) for end in (lower, upper))
-    nodes, weights = (torch.from_numpy(a).to(lower) for a in _legendre(64))
-    half = ((upper - lower) / 2)[..., None]
-    eps = (lower[..., None] + half) + half * nodes
-    return (half * weights * c(eps) * _density(eps)).sum(-1)
+
+    f: Objective
+    g: Objective
+
+    def __post_init__(self) -> None:
+        require_objectives(self, "f", "g")
+
+    def __call__(self, theta: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        return self.f(theta) + self.g(theta)
+
+    def smoothed(
+        self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch"]:
+        return self.f.smoothed(theta, sigma) + self.g.smoothed(theta, sigma)
+
+    def smoothed_grad(
+        self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch d"]:
+        return self.f.smoothed_grad(theta, sigma) + self.g.smoothed_grad(theta, sigma)
+
+    def smoothed_moments(self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor) -> Moments:
+        if check_points("Sum", theta, None).shape[-1] > 1:
+            raise NotImplementedError(
+                f"Sum: the moments of {type(self.f).__name__} + {type(self.g).__name__} in "
+                f"{theta.shape[-1]} variables contain E[f g], which is not known; measure them "
+                "by sampling"
+            )
+        return super().smoothed_moments(theta, sigma)
+
+    def jumps(self) -> Jumps:
+        """Those of both, where heights at one place add up.
+
+        Raises:
+            NotImplementedError: here and in `kinks`, if both have breaks that repeat differently;
+                `breaks` has them all.
+        """
+        period = self._period()
+        first, second = self.f.jumps(), self.g.jumps()
+        at, which = torch.cat((first.theta, second.theta)).unique(return_inverse=True)
+        heights = torch.cat((first.height, second.height))
+        total = torch.zeros_like(at).index_add(0, which, heights)
+        return Jumps(at[total != 0], total[total != 0], period)
+
+    def kinks(self) -> Float[Tensor, " k"]:
+        self._period()
+        return torch.cat((self.f.kinks(), self.g.kinks())).unique()
+
+    def _period(self) -> float:
+        parts = [f for f in (self.f, self.g) if len(f.jumps().theta) + len(f.kinks())]
+        periods = {f.jumps().period for f in parts} or {math.inf}
+        if len(periods) > 1:
+            raise NotImplementedError(
+                f"Sum: breaks that repeat every {min(periods):g} and every {max(periods):g} do "
+                "not repeat together; ask f.jumps() and g.jumps(), or breaks(low, high)"
+            )
+        return periods.pop()
+
+    def breaks(self, low: float, high: float) -> Float[Tensor, " m"]:
+        return torch.cat((self.f.breaks(low, high), self.g.breaks(low, high))).unique()
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 d"]:
+        """The smallest box around both."""
+        (low, high), (low2, high2) = self.f.bounds, self.g.bounds
+        return torch.stack((torch.minimum(low, low2), torch.maximum(high, high2)))
 
 
-def _angle(f: object, theta: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch"]:
+# --- shared -------------------------------------------------------------------------------
+
+
+def indicator(which: Tensor, x: Tensor) -> Tensor:
+    """1 where `which`, else 0; nan where x is; with a gradient of 0 by x."""
+    nothing = x * 0
+    return torch.where(which, nothing + 1, nothing)
+
+
+def line(f: Objective, theta: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
+    """The coordinate of points (..., 1), and σ, checked and of one shape."""
     name = type(f).__name__
-    if not isinstance(theta, Tensor) or not theta.is_floating_point():
-        what = theta.dtype if isinstance(theta, Tensor) else type(theta).__name__
-        raise TypeError(
-            f"{name}: theta must be a floating-point tensor, got {what}; "
-            "torch.as_tensor(theta, dtype=torch.float64) makes one"
-        )
-    if theta.ndim == 0 or theta.shape[-1] != 1:
-        raise ValueError(
-            f"{name}: points have shape (..., 1), got {tuple(theta.shape)}; "
-            "theta[..., None] adds the last axis"
-        )
-    return theta[..., 0]
+    x = check_finite(name, check_points(name, theta, 1))[..., 0]
+    x, scale = torch.broadcast_tensors(x, check_sigma(theta, sigma))
+    return x, scale
 
 
-def _sigma(theta: Tensor, sigma: float | Tensor) -> Tensor:
-    sigma = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)
-    if not bool((sigma > 0).all()) or not bool(sigma.isfinite().all()):
-        raise ValueError(
-            f"sigma must be a positive, finite standard deviation, got {sigma.tolist()}; "
-            "without noise, call the objective itself"
-        )
-    return sigma
+def plane(
+    f: Objective, theta: Tensor, sigma: float | Tensor, d: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """θ, and σ with a last axis of 1, checked and of one batch shape."""
+    name = type(f).__name__
+    x = check_finite(name, check_points(name, theta, d))
+    scale = check_sigma(theta, sigma)[..., None]
+    batch = torch.broadcast_shapes(x.shape[:-1], scale.shape[:-1])
+    return x.expand(*batch, x.shape[-1]), scale.expand(*batch, 1)
 
 
-def _require_finite(f: object) -> None:
-    for name, value in vars(f).items():
-        if not math.isfinite(value):
-            raise ValueError(f"{type(f).__name__}: {name} = {value}; a finite number is needed")
+def require_finite(f: object, *names: str) -> None:
+    """Raise unless the fields of those names, or all, are finite."""
+    for name in names or vars(f):
+        value = getattr(f, name)
+        if not bool(torch.as_tensor(value).isfinite().all()):
+            shown = value.tolist() if isinstance(value, Tensor) else value
+            raise ValueError(f"{type(f).__name__}: {name} = {shown}; a finite number is needed")
 
 
-def _require_positive(f: object, *names: str) -> None:
+def require_positive(f: object, *names: str) -> None:
+    """Raise unless the fields of those names are positive."""
     for name in names:
         value = getattr(f, name)
         if value <= 0:
             raise ValueError(f"{type(f).__name__}: {name} = {value:g}; it must be positive")
+
+
+def require_objectives(f: object, *names: str) -> None:
+    """Raise unless the fields of those names are objectives."""
+    for name in names:
+        value = getattr(f, name)
+        if not isinstance(value, Objective):
+            raise TypeError(
+                f"{type(f).__name__}: {name} is a {type(value).__name__}, not an objective of "
+                "smoothlib; combine plain functions in a function of your own"
+            )
+
+
+def places(*x: float) -> Float[Tensor, " m"]:
+    """Coordinates in float64."""
+    return torch.tensor(x, dtype=torch.float64)
+
+
+def box(low: list[float], high: list[float]) -> Float[Tensor, "2 d"]:
+    """Bounds in float64."""
+    return torch.tensor([low, high], dtype=torch.float64)

@@ -1,0 +1,299 @@
+"""What an estimator's rows say: mean, error, bias, variance, and how far to trust them.
+
+`estimate` streams: it holds one chunk of samples at a time, and since the noise of a sample
+depends on (seed, member, coordinate) alone, the chunks may have any size. Where an objective knows
+its moments, biases, variances and the best baseline are exact, by Stein's identities: no sample
+is drawn.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from statistics import NormalDist
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from smoothlib.estimators import Sigma, finite_difference
+from smoothlib.noise import normal
+from smoothlib.objectives import Objective
+from smoothlib.smoothing import Function, Moments
+
+Estimator = Callable[[Function, Tensor, Sigma, Tensor], Tensor]
+CHUNK = 2**17  # numbers of noise at a time: 1 MiB in float64, what a core's cache holds
+
+
+class Estimate(NamedTuple):
+    """A sample mean, its standard error in each coordinate, and the number of samples."""
+
+    mean: Float[Tensor, "*shape"]
+    standard_error: Float[Tensor, "*shape"]
+    n: int
+
+    @property
+    def variance(self) -> Float[Tensor, "*shape"]:
+        """Of one sample: n times the standard error squared."""
+        return self.n * self.standard_error**2
+
+
+class Interval(NamedTuple):
+    """The ends of a confidence interval, for each coordinate by itself."""
+
+    low: Float[Tensor, "*shape"]
+    high: Float[Tensor, "*shape"]
+
+
+# --- from samples -------------------------------------------------------------------------
+
+
+def estimate(
+    f: Function,
+    theta: Float[Tensor, " d"],
+    sigma: Sigma,
+    n: int,
+    seed: int,
+    estimator: Estimator = finite_difference,
+    chunk: int | None = None,
+) -> Estimate:
+    """∇F(θ) from n samples: mean and standard error of the estimator's rows.
+
+    Memory does not depend on n. An estimator that treats its rows one by one gives the same
+    result to rounding for any `chunk`, the number of samples at a time; one that looks at its
+    batch (leave_one_out, a weight of alpha_order) looks at one chunk.
+
+    Args:
+        estimator: anything of the contract; functools.partial sets a baseline or a family.
+    """
+    if n < 2:
+        raise ValueError(f"estimate: n = {n}; a standard error needs at least 2 samples")
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"estimate: chunk = {chunk}; at least 1 sample at a time is needed")
+    parts = max(1, n // (chunk or max(2, CHUNK // max(theta.numel(), 1))))
+    ends = [n * k // parts for k in range(parts + 1)]  # even, so that none is a single sample
+    noise = (
+        normal(seed, range(a, b), theta.numel(), dtype=theta.dtype, device=theta.device)
+        for a, b in pairwise(ends)
+    )
+    return summarise(estimator(f, theta, sigma, eps) for eps in noise)
+
+
+def summarise(chunks: Iterable[Float[Tensor, "_ ..."]]) -> Estimate:
+    """Mean and standard error of rows that come in chunks, in one pass.
+
+    Means and sums of squares are merged pairwise (Chan, Golub and LeVeque 1983), in float64: no
+    difference of large sums, so an offset of 1e8 costs no digit of the variance.
+    """
+    n, mean, square = 0, torch.zeros(()), torch.zeros(())
+    dtype = torch.float64
+    for chunk in chunks:
+        dtype, m = chunk.dtype, len(chunk)
+        rows = chunk.double()
+        middle = rows.mean(0)
+        shift = middle - mean
+        mean = mean + shift * (m / (n + m))
+        square = square + ((rows - middle) ** 2).sum(0) + shift**2 * (n * m / (n + m))
+        n += m
+    if n < 2:
+        raise ValueError(f"summarise: n = {n} rows; a standard error needs at least 2")
+    return Estimate(mean.to(dtype), (square / (n - 1) / n).sqrt().to(dtype), n)
+
+
+def variance_measured(rows: Float[Tensor, "n ..."]) -> Estimate:
+    """The variance of one row, unbiased, with its own standard error √((m4 - m2²)/n)."""
+    n = len(rows)
+    if n < 2:
+        raise ValueError(f"variance_measured: n = {n} rows; a variance needs at least 2")
+    square = (rows - rows.mean(0)) ** 2
+    error = (square.var(0, correction=0) / n).sqrt()
+    return Estimate(square.sum(0) / (n - 1), error, n)
+
+
+def bias_against_truth(
+    found: Estimate, f: Objective, theta: Float[Tensor, " d"], sigma: float | Tensor
+) -> Estimate:
+    """The estimate's mean less ∇F(θ), with the error bar that every measured bias must wear.
+
+    An unbiased estimator shows √(2/π) standard errors on average, never zero: a "bias" that
+    shrinks as 1/√n is none.
+    """
+    return Estimate(found.mean - f.smoothed_grad(theta, sigma), found.standard_error, found.n)
+
+
+def rmse(
+    bias: Float[Tensor, "*batch d"], variance: Float[Tensor, "*#batch d"], n: int
+) -> Float[Tensor, "*batch"]:
+    """Root mean square error ‖ḡ - ∇F‖ of the mean of n rows: √(‖bias‖² + Σ variance/n)."""
+    if n < 1:
+        raise ValueError(f"rmse: n = {n}; a mean has at least 1 row")
+    return (bias**2 + variance / n).sum(-1).sqrt()
+
+
+class Sweep(NamedTuple):
+    """Estimates over a grid of points θ, widths σ and numbers n of samples."""
+
+    mean: Float[Tensor, "t s k d"]
+    standard_error: Float[Tensor, "t s k d"]
+    truth: Float[Tensor, "t s k d"]
+
+
+def sweep(
+    f: Objective,
+    theta: Float[Tensor, "t d"],
+    sigma: Float[Tensor, " s"],
+    n: Sequence[int],
+    seed: int,
+    estimator: Estimator = finite_difference,
+) -> Sweep:
+    """`estimate` at every θ, σ and n, beside ∇F.
+
+    All cells share their noise, so curves are smooth, and errors along a curve are not
+    independent.
+    """
+    cells = [estimate(f, t, s, m, seed, estimator) for t in theta for s in sigma for m in n]
+    shape = (len(theta), len(sigma), len(n), theta.shape[-1])
+    mean = torch.stack([c.mean for c in cells]).reshape(shape)
+    error = torch.stack([c.standard_error for c in cells]).reshape(shape)
+    truth = f.smoothed_grad(theta[:, None, :], sigma[None, :])
+    return Sweep(mean, error, truth[:, :, None, :].expand(shape))
+
+
+# --- exact --------------------------------------------------------------------------------
+
+
+class Variances(NamedTuple):
+    """Exact variances of one row, for each coordinate."""
+
+    first_order: Float[Tensor, "*batch d"]  # and of jump_corrected
+    zero_order: Float[Tensor, "*batch d"]
+    finite_difference: Float[Tensor, "*batch d"]
+    optimal: Float[Tensor, "*batch d"]  # zero_order with the baseline b*
+    antithetic: Float[Tensor, "*batch d"]  # of a pair, which costs two evaluations
+
+
+def variance_exact(
+    f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+) -> Variances:
+    """Variances of the five estimators, from the objective's moments; points and σ broadcast."""
+    m = f.smoothed_moments(theta, sigma)
+    width = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)[..., None]
+    level = f(theta)[..., None]
+    return Variances(
+        m.slope2 - m.slope**2,
+        _zero_order_variance(m, width, torch.zeros_like(level)),
+        _zero_order_variance(m, width, level),
+        _zero_order_variance(m, width, m.value_eps2),
+        (m.square_eps2 - m.pair_eps2) / (2 * width**2) - m.grad**2,
+    )
+
+
+def zero_order_variance(
+    f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor, baseline: float | Tensor
+) -> Float[Tensor, "*batch d"]:
+    """Of `zero_order` with any constant baseline b: Var(b*) + (b - b*)²/σ²."""
+    width = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)[..., None]
+    level = torch.as_tensor(baseline, dtype=theta.dtype, device=theta.device)
+    return _zero_order_variance(f.smoothed_moments(theta, sigma), width, level)
+
+
+def leave_one_out_variance(
+    f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor, n: int
+) -> Float[Tensor, "*batch d"]:
+    """Of the MEAN of n rows of `zero_order` with the leave-one-out baseline, which depend.
+
+    [E ε²(f - F)² - (n - 2)/(n - 1) σ² ∇F² + (E f² - F²)/(n - 1)] / (n σ²)
+    """
+    if n < 2:
+        raise ValueError(f"leave_one_out_variance: n = {n}; leaving one out needs at least 2")
+    m = f.smoothed_moments(theta, sigma)
+    width = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)[..., None]
+    value, spread = m.value[..., None], (m.square - m.value**2)[..., None]
+    centred = m.square_eps2 - 2 * value * m.value_eps2 + value**2
+    slope = (n - 2) / (n - 1) * (width * m.grad) ** 2
+    return (centred - slope + spread / (n - 1)) / (n * width**2)
+
+
+def optimal_baseline(
+    f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+) -> Float[Tensor, "*batch d"]:
+    """b*_i = E[f ε_i²] = F + σ² ∂²F/∂θ_i², the constant that leaves the least variance.
+
+    Weaver and Tao 2001. f(θ) beats no baseline only where |f(θ) - b*| < |b*|.
+    """
+    return f.smoothed_moments(theta, sigma).value_eps2
+
+
+def bias_exact(
+    f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+) -> Float[Tensor, "*batch d"]:
+    """Of `first_order`: E ∂_if - ∂_iF, in one dimension -Σ Δ_j φ((x_j - θ)/σ)/σ over the jumps."""
+    m = f.smoothed_moments(theta, sigma)
+    return m.slope - m.grad
+
+
+def _zero_order_variance(m: Moments, width: Tensor, b: Tensor) -> Tensor:
+    return (m.square_eps2 - 2 * b * m.value_eps2 + b**2) / width**2 - m.grad**2
+
+
+# --- intervals ----------------------------------------------------------------------------
+
+
+def normal_interval(found: Estimate, confidence: float = 0.95) -> Interval:
+    """mean ± z standard errors, z the normal quantile at (1 + confidence)/2.
+
+    It covers the mean with that probability for large n, in each coordinate by itself. Fails
+    with few samples of a skewed law: a jump that is met once in a hundred samples is
+    often not met at all, and then the interval is a point.
+    """
+    check_confidence(confidence)
+    reach = _quantile(confidence) * found.standard_error
+    return Interval(found.mean - reach, found.mean + reach)
+
+
+def empirical_bernstein_interval(
+    found: Estimate, width: float, confidence: float = 0.95
+) -> Interval:
+    """mean ± √(2 V ln(4/δ)/n) + 7 width ln(4/δ)/(3(n - 1)),  δ = 1 - confidence.
+
+    It covers with at least that probability for every n, if all rows of a coordinate lie in one
+    interval of that `width`: first-order rows of a Lipschitz f, differences of a bounded one, not
+    score rows, which no bound holds. V is the sample variance. Theorem 4 on both sides of
+    *Empirical Bernstein Bounds and Sample-Variance Penalization*, Maurer and Pontil 2009,
+    arXiv 0907.3740.
+    """
+    check_confidence(confidence)
+    if not 0 < width < math.inf:
+        raise ValueError(
+            f"empirical_bernstein_interval: width = {width}; rows must lie within a positive, "
+            "finite width; for unbounded rows there is normal_interval"
+        )
+    log = math.log(4 / (1 - confidence))
+    spread = math.sqrt(2 * log) * found.standard_error
+    reach = spread + 7 * width * log / (3 * (found.n - 1))
+    return Interval(found.mean - reach, found.mean + reach)
+
+
+def confidence_radius(found: Estimate, confidence: float = 0.95) -> Float[Tensor, ""]:
+    """r with P(‖mean - E‖ <= r) >= confidence, for large n: all coordinates of (d,) at once.
+
+    r² = z² Σ standard_error_i², z the normal quantile at 1 - (1 - confidence)/(2d): an interval
+    for every coordinate, and Bonferroni. It fails where `normal_interval` does.
+    """
+    check_confidence(confidence)
+    tail = (1 - confidence) / found.mean.numel()
+    return _quantile(1 - tail) * found.standard_error.norm()
+
+
+def check_confidence(confidence: float) -> None:
+    """A ValueError unless it is a probability of being right."""
+    if not 0 < confidence < 1:
+        raise ValueError(
+            f"confidence = {confidence}; a probability of being right is needed, "
+            "strictly between 0 and 1, such as 0.95"
+        )
+
+
+def _quantile(confidence: float) -> float:
+    """z with P(|N| <= z) = confidence."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
