@@ -7,6 +7,7 @@ help:
 	@echo 'make test-slow     the slow ones'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make bench-widgets from the mouse to the picture, beside interact and matplotlib'
+	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
 	@echo 'make bench-start   from make lab to the first painted widget'
 
 lab: $(INSTALLED)
@@ -26,6 +27,9 @@ lint: $(INSTALLED)
 bench-widgets: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_widgets
 
+bench-noise: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_noise
+
 bench-start: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_start
 
@@ -33,4 +37,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-start
+.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-start

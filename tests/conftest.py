@@ -1,4 +1,4 @@
-"""Fixtures for tests in a real browser: one JupyterLab and one Chromium for the whole run."""
+"""What tests share: one JupyterLab and one Chromium for the whole run, and one thread."""
 
 import secrets
 import shutil
@@ -6,11 +6,17 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
+import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from course import lab
 from tests.browser import CHROMIUM_FLAGS, LabServer, Watch, find_chromium, new_page
+
+torch.set_num_threads(
+    1
+)  # the tests' tensors are small, and a second thread costs more than it does
 
 IGNORE = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
@@ -66,3 +72,9 @@ def page(browser: Browser, lab_server: LabServer) -> Iterator[Page]:
     page.context.close()
     lab_server.end_sessions()
     watch.assert_quiet()
+
+
+@pytest.fixture
+def no_jaxtyping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a user: without the run-time check of signatures that the tests add."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -595,12 +594,6 @@ def test_a_row_is_the_same_on_cuda(estimator: Callable[..., Tensor]) -> None:
     there = estimator(WALL, theta.cuda(), 0.2, eps.cuda())
     assert there.is_cuda
     torch.testing.assert_close(there.cpu(), estimator(WALL, theta, 0.2, eps), rtol=1e-9, atol=1e-9)
-
-
-@pytest.fixture
-def no_jaxtyping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a user: without the run-time check of signatures that the tests add."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.mark.usefixtures("no_jaxtyping")

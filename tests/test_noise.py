@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import jaxtyping
 import pytest
 import torch
 from scipy import stats
@@ -409,12 +408,6 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: normal(0, 1, 1, out=torch.ones(1, 1, requires_grad=True)), ValueError, "detach"),
     (lambda: antithetic(0, 3, 2), ValueError, "n = 3 is odd.*take n = 4"),
 ]
-
-
-@pytest.fixture
-def no_jaxtyping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a user: without the run-time check of signatures that the tests add."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.mark.usefixtures("no_jaxtyping")

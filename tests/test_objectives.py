@@ -5,7 +5,6 @@ import math
 import operator
 from collections.abc import Callable
 
-import jaxtyping
 import mpmath
 import numpy as np
 import pytest
@@ -536,12 +535,6 @@ def test_single_precision_is_close_to_double(problem: Problem, sigma: float) -> 
 
 
 # --- bad input ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def no_jaxtyping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a user: without the run-time check of signatures that the tests add."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 
-import jaxtyping
 import mpmath
 import numpy as np
 import pytest
@@ -467,12 +466,6 @@ def test_the_boundary_term_is_what_the_mean_slope_misses(problem: Problem, sigma
 
 
 # --- bad input ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def no_jaxtyping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a user: without the run-time check of signatures that the tests add."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.mark.usefixtures("no_jaxtyping")

@@ -1,6 +1,6 @@
 """Known mistakes of exercise 01: the angles of a wall, the distance with a wall, gradient ascent.
 
-Notation as in `smoothlib.objectives.BallWall`: k = g x_w² / (2 v²), T = tan θ. JupyterLab
+Notation as in `smoothlib.throws.BallWall`: k = g x_w² / (2 v²), T = tan θ. JupyterLab
 takes a slash in a message for a path and colours it, so there is none.
 """
 
