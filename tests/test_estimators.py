@@ -445,6 +445,11 @@ def test_minimum_norm_is_the_shortest_vector_of_the_hull() -> None:
         np.testing.assert_allclose(minimum_norm(rows), best.x @ rows.numpy(), atol=1e-5)
 
 
+def test_minimum_norm_in_one_dimension_is_the_closest_slope_or_none() -> None:
+    assert minimum_norm(point(3.0, 1.0, 2.0)[:, None]).tolist() == pytest.approx([1.0])
+    assert float(minimum_norm(point(3.0, -1.0)[:, None])) == pytest.approx(0, abs=1e-12)
+
+
 def test_minimum_norm_climbs_on_all_sides_and_vanishes_on_a_ridge() -> None:
     def ridge(x: Tensor) -> Tensor:
         return -x.abs().sum(-1)
@@ -505,6 +510,11 @@ def test_the_bias_guard_solves_its_constrained_problem() -> None:
         expected = max(0.0, min(free, (tolerance - radius) / apart))
         found = float(bias_guarded(tolerance, 0.95)(first, zero))
         assert found == pytest.approx(expected, abs=1e-9), tolerance
+
+
+def test_the_bias_guard_is_sure_to_95_percent_unless_told() -> None:
+    first, zero = normals(400) * 0.1 + 1.0, normals(400, seed=1)
+    assert torch.equal(bias_guarded(0.5)(first, zero), bias_guarded(0.5, 0.95)(first, zero))
 
 
 def test_a_surer_bias_guard_leans_less_on_first_order() -> None:
