@@ -297,6 +297,12 @@ def test_rows_average_to_the_exact_gradient_in_several_dimensions(
 # --- variances that no objective's moments give ------------------------------------------------
 
 
+def test_a_measure_valued_row_by_hand() -> None:
+    (row,) = measure_valued(lambda x: x[..., 0] ** 2 / 2, point(0.7), 0.4, point(1.3)[:, None])
+    rayleigh = math.sqrt(-2 * math.log(stats.norm.sf(1.3)))
+    assert float(row) == pytest.approx(2 * 0.7 * rayleigh / math.sqrt(math.tau))
+
+
 @pytest.mark.parametrize("theta", (0.7, -2.0))
 def test_measure_valued_variance_of_a_parabola(theta: float) -> None:
     rows = measure_valued(lambda x: x[..., 0] ** 2 / 2, point(theta), 0.4, strata(200_000))
