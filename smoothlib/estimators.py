@@ -25,6 +25,7 @@ from smoothlib.families import GAUSSIAN, UNIFORM, Family
 from smoothlib.smoothing import Function, boundary_term, check_finite, check_sigma, slope
 
 Sigma = float | Tensor
+HULL_STEPS = 10_000  # at most; tens to hundreds are the rule
 Baseline = Callable[[Function, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -243,21 +244,21 @@ def gradient_sampling(
     return first_order(f, theta, sigma, eps / square.sqrt() * radius)
 
 
-def minimum_norm(gradients: Float[Tensor, "n d"], steps: int = 10_000) -> Float[Tensor, " d"]:
+def minimum_norm(gradients: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:
     """The shortest vector in the convex hull of the gradients: Burke, Lewis and Overton's step.
 
     It points uphill of all of them at once; zero if no direction does. Found by moving weight
     from the gradient that agrees most with it to the one that agrees least, each time by the
     best amount (Mitchell, Demyanov and Malozemov 1974).
     """
-    weight = torch.full_like(gradients[:, 0], 1 / len(gradients))
-    for _ in range(steps):
+    weight = gradients.new_full((len(gradients),), 1 / len(gradients))
+    for _ in range(HULL_STEPS):
         agreement = gradients @ (weight @ gradients)
         least = int(agreement.argmin())
         most = int(agreement.where(weight > 0, -torch.inf).argmax())
         apart = gradients[most] - gradients[least]
         gain = float(agreement[most] - agreement[least])
-        if gain <= 4 * torch.finfo(gradients.dtype).eps * float((gradients**2).sum(-1).amax()):
+        if gain <= torch.finfo(gradients.dtype).eps * float(gradients.square().sum()):
             break
         moved = min(float(weight[most]), gain / float(apart @ apart))
         weight[least] += moved

@@ -296,6 +296,12 @@ def test_rows_average_to_the_exact_gradient_in_several_dimensions(
 # --- variances that no objective's moments give ------------------------------------------------
 
 
+def test_a_measure_valued_row_by_hand() -> None:
+    (row,) = measure_valued(lambda x: x[..., 0] ** 2 / 2, point(0.7), 0.4, point(1.3)[:, None])
+    rayleigh = math.sqrt(-2 * math.log(stats.norm.sf(1.3)))
+    assert float(row) == pytest.approx(2 * 0.7 * rayleigh / math.sqrt(math.tau))
+
+
 @pytest.mark.parametrize("theta", (0.7, -2.0))
 def test_measure_valued_variance_of_a_parabola(theta: float) -> None:
     rows = measure_valued(lambda x: x[..., 0] ** 2 / 2, point(theta), 0.4, strata(200_000))
@@ -444,6 +450,11 @@ def test_minimum_norm_is_the_shortest_vector_of_the_hull() -> None:
         np.testing.assert_allclose(minimum_norm(rows), best.x @ rows.numpy(), atol=1e-5)
 
 
+def test_minimum_norm_in_one_dimension_is_the_closest_slope_or_none() -> None:
+    assert minimum_norm(point(3.0, 1.0, 2.0)[:, None]).tolist() == pytest.approx([1.0])
+    assert float(minimum_norm(point(3.0, -1.0)[:, None])) == pytest.approx(0, abs=1e-12)
+
+
 def test_minimum_norm_climbs_on_all_sides_and_vanishes_on_a_ridge() -> None:
     def ridge(x: Tensor) -> Tensor:
         return -x.abs().sum(-1)
@@ -504,6 +515,11 @@ def test_the_bias_guard_solves_its_constrained_problem() -> None:
         expected = max(0.0, min(free, (tolerance - radius) / apart))
         found = float(bias_guarded(tolerance, 0.95)(first, zero))
         assert found == pytest.approx(expected, abs=1e-9), tolerance
+
+
+def test_the_bias_guard_is_sure_to_95_percent_unless_told() -> None:
+    first, zero = normals(400) * 0.1 + 1.0, normals(400, seed=1)
+    assert torch.equal(bias_guarded(0.5)(first, zero), bias_guarded(0.5, 0.95)(first, zero))
 
 
 def test_a_surer_bias_guard_leans_less_on_first_order() -> None:

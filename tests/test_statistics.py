@@ -521,6 +521,17 @@ def test_bernsteins_interval_is_that_of_maurer_and_pontil() -> None:
     assert (float(low), float(high)) == pytest.approx((1 - reach, 1 + reach))
 
 
+def test_intervals_are_of_95_percent_unless_told() -> None:
+    found = Estimate(point(1.0), point(0.2), 101)
+    low, _ = normal_interval(found)
+    assert float(low) == pytest.approx(1 - 0.2 * 1.959963984540054)
+    assert float(confidence_radius(found)) == pytest.approx(0.2 * 1.959963984540054)
+    plane = Estimate(point(0.0, 0.0), point(3.0, 4.0), 9)  # Bonferroni: 97.5 percent each
+    assert float(confidence_radius(plane)) == pytest.approx(5 * 2.2414027276049464)
+    narrow = empirical_bernstein_interval(found, 0.5)
+    assert narrow == empirical_bernstein_interval(found, 0.5, 0.95)
+
+
 @pytest.mark.parametrize("d", (1, 5))
 def test_a_confidence_radius_holds_all_coordinates_at_once(d: int) -> None:
     repeats, n, theta = 1_000, 300, torch.linspace(0.5, 1, d).double()
