@@ -485,7 +485,7 @@ def test_the_bias_of_alpha_order_is_alpha_times_that_of_first_order() -> None:
 
 
 def test_minimum_variance_is_the_least_over_all_alpha() -> None:
-    shared, own = normals(500, 3) + 2, normals(500, 3, seed=1) * point(0.3, 1.0, 2.0) - 1
+    shared, own = normals(500, 3) + 2, normals(500, 3, seed=1) * point(0.7, 1.0, 1.5) - 1
     first, zero = own + 0.5 * shared, shared
     best = minimum_variance(first[:50], zero[:50])
     grid = torch.linspace(0, 1, 10_001, dtype=torch.float64)[:, None, None]
@@ -495,6 +495,14 @@ def test_minimum_variance_is_the_least_over_all_alpha() -> None:
     np.testing.assert_allclose(
         inverse_variance(first, zero), zero.var(0) / (zero.var(0) + first.var(0))
     )
+
+
+@pytest.mark.parametrize("weight", (inverse_variance, minimum_variance, bias_guarded(1e9)))
+def test_a_weight_does_not_depend_on_the_unit_of_the_gradient(
+    weight: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    first, zero = normals(50, 3) + 1, normals(50, 3, seed=1)
+    torch.testing.assert_close(weight(1e-3 * first, 1e-3 * zero), weight(first, zero))
 
 
 def test_inverse_variance_trusts_first_order_exactly_where_it_is_wrong() -> None:
