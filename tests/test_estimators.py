@@ -485,11 +485,11 @@ def test_the_bias_of_alpha_order_is_alpha_times_that_of_first_order() -> None:
 
 
 def test_minimum_variance_is_the_least_over_all_alpha() -> None:
-    shared, own = normals(500, 3) + 2, normals(500, 3, seed=1) * point(0.7, 1.0, 1.5) - 1
+    shared, own = normals(500, 3) + 2, normals(500, 3, seed=1) * point(0.7, 1.0, 1.2) - 1
     first, zero = own + 0.5 * shared, shared
-    best = minimum_variance(first[:50], zero[:50])
+    best = minimum_variance(first[:300], zero[:300])
     grid = torch.linspace(0, 1, 10_001, dtype=torch.float64)[:, None, None]
-    variance = (grid * first[:50] + (1 - grid) * zero[:50]).var(1)
+    variance = (grid * first[:300] + (1 - grid) * zero[:300]).var(1)
     assert bool(((best > 0.05) & (best < 0.95)).all())
     np.testing.assert_allclose(best, grid[variance.argmin(0), 0, 0], atol=1e-4)
     np.testing.assert_allclose(
