@@ -69,7 +69,7 @@ def bias_guarded(tolerance: float, confidence: float = 0.95) -> Weight:
         slack = tolerance - confidence_radius(summarise([zero]), confidence)
         apart = (first.mean(0) - zero.mean(0)).norm()
         best = _ratio(zero.var(0).sum(), first.var(0).sum() + zero.var(0).sum())
-        return torch.minimum(best, slack / apart).clamp(0, 1)
+        return torch.minimum(best, slack / apart).clamp(min=0)
 
     return weight
 

@@ -484,15 +484,24 @@ def test_the_bias_of_alpha_order_is_alpha_times_that_of_first_order() -> None:
 
 
 def test_minimum_variance_is_the_least_over_all_alpha() -> None:
-    eps = normals(2_000, 3)
-    first, zero = (e(cubic, THETA, 0.5, eps) for e in (first_order, finite_difference))
-    best = minimum_variance(first, zero)
-    grid = torch.linspace(0, 1, 10_001, dtype=torch.float64)[:, None]
-    v1, v0 = first.var(0), zero.var(0)
-    c = torch.stack([torch.cov(torch.stack((first[:, i], zero[:, i])))[0, 1] for i in range(3)])
-    variance = grid**2 * v1 + (1 - grid) ** 2 * v0 + 2 * grid * (1 - grid) * c
-    np.testing.assert_allclose(best, grid[variance.argmin(0), 0], atol=1e-4)
-    np.testing.assert_allclose(inverse_variance(first, zero), v0 / (v0 + v1))
+    shared, own = normals(500, 3) + 2, normals(500, 3, seed=1) * point(0.7, 1.0, 1.2) - 1
+    first, zero = own + 0.5 * shared, shared
+    best = minimum_variance(first[:300], zero[:300])
+    grid = torch.linspace(0, 1, 10_001, dtype=torch.float64)[:, None, None]
+    variance = (grid * first[:300] + (1 - grid) * zero[:300]).var(1)
+    assert bool(((best > 0.05) & (best < 0.95)).all())
+    np.testing.assert_allclose(best, grid[variance.argmin(0), 0, 0], atol=1e-4)
+    np.testing.assert_allclose(
+        inverse_variance(first, zero), zero.var(0) / (zero.var(0) + first.var(0))
+    )
+
+
+@pytest.mark.parametrize("weight", (inverse_variance, minimum_variance, bias_guarded(1e9)))
+def test_a_weight_does_not_depend_on_the_unit_of_the_gradient(
+    weight: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    first, zero = normals(50, 3) + 1, normals(50, 3, seed=1)
+    torch.testing.assert_close(weight(1e-3 * first, 1e-3 * zero), weight(first, zero))
 
 
 def test_inverse_variance_trusts_first_order_exactly_where_it_is_wrong() -> None:
@@ -546,6 +555,13 @@ def test_the_jump_test_sees_jumps() -> None:
         assert shows_a_jump(values, first_order(f, point(theta), sigma, eps), sigma)
 
 
+@pytest.mark.parametrize(("slope", "seen"), [(0.54, True), (0.59, False)])
+def test_the_jump_test_compares_unbiased_variances(slope: float, seen: bool) -> None:
+    values = point(0, 0, 1, 1)  # of variance 1/3; slope² σ² is 0.29 or 0.35
+    gradients = torch.full((4, 1), slope * 2).double()
+    assert shows_a_jump(values, gradients, 0.5, level=0.5) == seen
+
+
 def test_the_jump_test_rarely_sees_one_in_a_linear_function_its_hardest_case() -> None:
     level, repeats, slope = 0.05, 1_000, point(1.0, -2.0, 0.5)
     alarms = 0
@@ -567,6 +583,10 @@ def test_switched_is_zero_order_at_a_jump_and_the_mixture_elsewhere() -> None:
     eps = normals(300)
     torch.testing.assert_close(
         switched(WALL, point(0.9), 0.1, eps), finite_difference(WALL, point(0.9), 0.1, eps)
+    )
+    above = eps.abs()  # the step is met on this side only
+    torch.testing.assert_close(
+        switched(step, point(-0.3), 0.5, above), finite_difference(step, point(-0.3), 0.5, above)
     )
     smooth = BallThrow()
     torch.testing.assert_close(
