@@ -121,13 +121,16 @@ def check_raises(f: Callable, *args: object, error: type[Exception], known: Know
 
 @contextmanager
 def hidden(name: str, hint: str) -> Iterator[None]:
-    """Show of a failure inside only the name of the test and the hint, and print nothing."""
+    """Show of a failed check inside only the name of the test and the hint, and print nothing.
+
+    Whatever else is raised is a mistake of the test's own, and is not passed off as the student's.
+    """
     try:
         with redirect_stdout(io.StringIO()):
             yield
     except NotStarted:
         raise
-    except Exception:
+    except CheckFailed:
         raise CheckFailed(f"Hidden test: {name}\n{row('hint', hint)}") from None
 
 
@@ -209,7 +212,7 @@ def _call(f: Callable, args: tuple) -> Outcome:
         warnings.simplefilter("default")
         try:
             return Outcome(f(*given), None, given)
-        except Exception as error:
+        except Exception as error:  # whatever a student's function raises is an outcome
             return Outcome(None, error, given)
 
 
@@ -357,5 +360,5 @@ def _tensor(x: object) -> Tensor:
     if isinstance(x, Tensor):
         return x.detach().cpu()
     if isinstance(x, complex) or not isinstance(x, int | float | np.ndarray | np.number):
-        raise TypeError(f"not a number: {x!r}")
+        raise TypeError(f"not a number: {type(x).__name__}")
     return torch.as_tensor(x, dtype=None if isinstance(x, np.ndarray) else torch.float64)

@@ -2,6 +2,7 @@
 
 import math
 import re
+import reprlib
 import textwrap
 import traceback
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from torch import Tensor
 
 WIDTH = 92  # of a message, in characters: what fits into a notebook beside its file list
 NUMBERS_SHOWN = 5
-LETTERS_SHOWN = 200
+REPR = reprlib.Repr()  # survives a __repr__ that raises
+REPR.maxstring = REPR.maxother = 200
 
 # What to say of an exception whose text matches, whatever the exercise.
 REMEDIES = {
@@ -57,8 +59,7 @@ def show(x: object) -> str:
     if isinstance(x, float | np.floating):
         text = f"{x:.6g}"
         return f"{text}." if text.lstrip("-").isdigit() else text
-    text = getattr(x, "__name__", None) or repr(x)
-    return text if len(text) <= LETTERS_SHOWN else f"{text[:LETTERS_SHOWN]}..."
+    return getattr(x, "__name__", None) or REPR.repr(x)
 
 
 def show_call(f: Callable, args: tuple) -> str:

@@ -99,14 +99,14 @@ class LineMoments(NamedTuple):
 
 def smoothed(
     f: Function,
-    theta: Float[Tensor, "*#batch 1"],
+    theta: Float[Tensor, "*#batch d"],
     sigma: float | Tensor,
     breaks: Sequence[float] = (),
 ) -> Float[Tensor, "*#batch"]:
     """F(θ) = E f(θ + σε).
 
     Args:
-        f: an objective, or any callable from points (..., 1) to values (...).
+        f: an objective, or any callable from points (..., 1) to values (...): d is 1 for it.
         theta: points. sigma: standard deviation, broadcasts with the values.
         breaks: where a plain callable, or its slope, jumps.
     Raises:
@@ -119,10 +119,10 @@ def smoothed(
 
 def smoothed_grad(
     f: Function,
-    theta: Float[Tensor, "*#batch 1"],
+    theta: Float[Tensor, "*#batch d"],
     sigma: float | Tensor,
     breaks: Sequence[float] = (),
-) -> Float[Tensor, "*#batch 1"]:
+) -> Float[Tensor, "*#batch d"]:
     """∇F(θ) = E[f(θ + σε) ε] / σ; arguments and errors as for `smoothed`."""
     if hasattr(f, "smoothed_grad"):
         return f.smoothed_grad(theta, sigma)
@@ -131,7 +131,7 @@ def smoothed_grad(
 
 def smoothed_moments(
     f: Function,
-    theta: Float[Tensor, "*#batch 1"],
+    theta: Float[Tensor, "*#batch d"],
     sigma: float | Tensor,
     breaks: Sequence[float] = (),
 ) -> Moments:

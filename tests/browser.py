@@ -55,7 +55,7 @@ class LabServer:
 
 
 def find_chromium() -> str:
-    """The path of Chromium; without one the test skips, or fails under COURSE_REQUIRE_BROWSER."""
+    """The path of Chromium; without one the test skips, or fails under COURSE_REQUIRE_ALL."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
@@ -63,8 +63,8 @@ def find_chromium() -> str:
 
 
 def _no_browser(reason: str) -> NoReturn:
-    if os.environ.get("COURSE_REQUIRE_BROWSER"):
-        pytest.fail(f"{reason} (COURSE_REQUIRE_BROWSER is set)", pytrace=False)
+    if os.environ.get("COURSE_REQUIRE_ALL"):
+        pytest.fail(f"{reason} (COURSE_REQUIRE_ALL is set)", pytrace=False)
     pytest.skip(reason)
 
 

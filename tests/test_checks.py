@@ -189,6 +189,21 @@ def test_a_hidden_test_shows_its_name_and_hint_only(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == ""
 
 
+def test_a_mistake_of_a_hidden_test_is_not_passed_off_as_the_students() -> None:
+    with pytest.raises(ZeroDivisionError), hidden("secret squares", hint="Try zero."):
+        check(torch.square, THETA, gives=THETA**2 / (1 // 0), known=KNOWN)
+
+
+def test_a_result_that_cannot_even_be_printed_fails_its_check_only() -> None:
+    class Hostile:
+        def __repr__(self) -> str:
+            raise LookupError("secret")
+
+    for gives in (THETA**2, 4.0):
+        with pytest.raises(CheckFailed, match="Hidden test: one"), hidden("one", hint="No."):
+            check(lambda theta: Hostile(), THETA, gives=gives, known=KNOWN)
+
+
 def test_jupyter_shows_the_text_without_a_traceback() -> None:
     lines = CheckFailed("square: wrong\n  tried     square(2)")._render_traceback_()
     assert lines == ["\x1b[1;31msquare: wrong\x1b[0m", "  tried     square(2)"]
