@@ -1,0 +1,302 @@
+"""The gripper steered in closed loop: `smoothlib/Gripper-v0` for Gymnasium.
+
+    import gymnasium, smoothlib.gripper_env                       # the import registers it
+    env = gymnasium.make("smoothlib/Gripper-v0", reward="shaped")
+    envs = gymnasium.make_vec("smoothlib/Gripper-v0", num_envs=64, device="cuda")
+
+or in one line `gymnasium.make("smoothlib.gripper_env:smoothlib/Gripper-v0")`. Gymnasium 1 has no
+entry point by which an installed package could register by itself.
+
+Action, in [-1, 1]²: the velocity of the hand, in units of 0.2 m/s, up if positive; and of the
+fingers, in units of v_close, closing if positive, with at most the force of the parameters. Held
+for 1/frequency s, in which the simulator makes steps of 1 ms.
+
+Observation, float32, in SI units:
+
+    0-4    z_hand, w, x, z, angle: fingertips, opening, brick's centre from the hand's, its angle
+    5-9    their velocities
+    10     grip force: with which both fingers press on the brick, N
+    11, 12 how far the hand is behind its reference, m, and the time left, s: without them the rest
+           would not be a state
+
+Its bounds are finite, so that Gymnasium's RescaleObservation applies; what lies beyond is cut.
+
+An episode takes `horizon` seconds, no more and no less, and then is terminated, not truncated: the
+reward asks for the height at that time, and the time left is observed, so nothing follows.
+
+    sparse   z(T) - b at the end, m, and 0 before
+    shaped   sparse + γ Φ(s') - Φ(s), with Φ = 0 after the end (Ng, Harada and Russell 1999)
+
+Φ(s) = (z - b) + (near + near closed) / 10 m: the height, how near the fingertips are to the brick's
+centre from above, and how far they are closed. For any policy and start the discounted returns
+differ by Φ(s_0), so the best policies stay the best, if γ is the learner's discount.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from smoothlib.gripper_model import Command, GripperParams, GripperState, init_state
+from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, contacts, step
+from smoothlib.noise import normal
+
+try:
+    import gymnasium
+    from gymnasium.vector import AutoresetMode, VectorEnv
+    from gymnasium.vector.utils import batch_space
+except ImportError as error:
+    raise ImportError(
+        "smoothlib.gripper_env needs Gymnasium: pip install 'smooth-course[gym]'"
+    ) from error
+
+ID = "smoothlib/Gripper-v0"
+DT = 1e-3  # s
+HAND_SPEED = 0.2  # m/s, at an action of 1
+LOWEST = -0.03  # m, of the hand's reference; the highest is z_lift
+X_LIMIT = 0.025  # m, of the brick's start: beyond, a finger lands on it
+NOISE = 0x6772  # this module's own seed of `noise.normal`: what a user calls seed is the member
+
+HIGH = np.array(
+    [0.5, 0.15, 0.25, 0.5, np.pi, 1.0, 1.0, 1.0, 3.0, 50.0, 100.0, 0.1, 60.0], dtype=np.float32
+)
+LOW = np.array([-0.1, 0.0, *-HIGH[2:10], 0.0, -0.1, 0.0], dtype=np.float32)
+
+
+def grip_force(
+    state: GripperState, command: Command, params: GripperParams
+) -> Float[Tensor, " b"]:
+    """The force that both fingers put on the brick along x, N: the lesser of the two."""
+    seen = contacts(state, command, params, DT)
+    push = seen.normal * seen.nx - seen.friction * seen.nz
+    left = push[LEFT][0] + push[LEFT][1] + push[LEFT][2] + push[LEFT][3]
+    right = push[RIGHT][0] + push[RIGHT][1] + push[RIGHT][2] + push[RIGHT][3]
+    left = left + push[LEFT_TIP][0] + push[LEFT_TIP][1]
+    right = right + push[RIGHT_TIP][0] + push[RIGHT_TIP][1]
+    return torch.minimum(left, -right).clamp(min=0)
+
+
+def potential(state: GripperState, params: GripperParams) -> Float[Tensor, " b"]:
+    """Φ, m: rises on the way down to the brick, when the fingers close there, and with it."""
+    above = (state.z_hand - state.z).clamp(min=0) / (params.z_start - params.b)
+    near = (1 - above).clamp(min=0)
+    closed = 1 - (state.w - 2 * params.a).clamp(min=0) / (params.w_max - 2 * params.a)
+    return (state.z - params.b) + 0.1 * near * (1 + closed)
+
+
+class Episodes:
+    """B episodes side by side on one device: what the two environments below share."""
+
+    def __init__(
+        self,
+        batch: int,
+        params: GripperParams | None,
+        reward: str,
+        gamma: float,
+        frequency: int,
+        horizon: float,
+        x_sigma: float,
+        device: torch.device | str | None,
+    ) -> None:
+        if reward not in ("sparse", "shaped"):
+            raise ValueError(f'Gripper: reward = "{reward}"; take "sparse" or "shaped"')
+        if not 0 < gamma <= 1:
+            raise ValueError(f"Gripper: gamma = {gamma:g}; the learner's discount is in (0, 1]")
+        if frequency not in (20, 25, 40, 50):
+            raise ValueError(f"Gripper: frequency = {frequency} Hz; take 20, 25, 40 or 50")
+        self.length = round(horizon * frequency)
+        if self.length < 1 or abs(self.length / frequency - horizon) > 1e-6 or horizon > HIGH[12]:
+            raise ValueError(
+                f"Gripper: horizon = {horizon:g} s is no whole number of actions at {frequency} Hz, "
+                f"or more than {HIGH[12]:g} s; 5.0 is the lectures'"
+            )
+        if not 0 <= x_sigma <= X_LIMIT:
+            raise ValueError(f"Gripper: x_sigma = {x_sigma:g} m; take 0 to {X_LIMIT:g}")
+        self.batch, self.shaped, self.gamma, self.x_sigma = batch, reward == "shaped", gamma, x_sigma
+        self.frequency, self.substeps = frequency, round(1 / frequency / DT)
+        self.own_params, self.device = params or GripperParams(), torch.device(device or "cpu")
+        self.state: GripperState | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.now == self.length
+
+    def reset(self, member: int, episode: int, options: dict[str, Any] | None) -> Tensor:
+        """New episodes; environment i draws its start as (member + i, episode)."""
+        options = dict(options or {})
+        self.params = options.pop("params", self.own_params)
+        x = options.pop("x0", None)
+        if options:
+            raise ValueError(f'Gripper: unknown options {sorted(options)}; there are "params", "x0"')
+        if x is None:
+            members, episodes = range(member, member + self.batch), range(episode, episode + 1)
+            eps = normal(NOISE, members, episodes, dtype=torch.float32, device=self.device)[:, 0]
+            x = (self.x_sigma * eps).clamp(-X_LIMIT, X_LIMIT)
+        self.state = init_state(
+            self.params, self.batch, x=x, dtype=torch.float32, device=self.device
+        )
+        self.z_ref, self.now = self.state.z_hand, 0
+        self.grip = 0 * self.z_ref
+        return self.observation()
+
+    def step(self, action: Tensor) -> tuple[Tensor, Tensor]:
+        """What is observed after an action (B, 2), and the reward."""
+        state, p, before = self.state, self.params, potential(self.state, self.params)
+        speed, v_w = HAND_SPEED * action[:, 0], -p.v_close * action[:, 1]
+        for _ in range(self.substeps):
+            last, self.z_ref = self.z_ref, self.z_ref + DT * speed
+            self.z_ref = torch.minimum(self.z_ref.clamp(min=LOWEST), 0 * speed + p.z_lift)
+            command = Command(self.z_ref, (self.z_ref - last) / DT, v_w)
+            state = step(state, command, p, DT)
+        self.state, self.now = state, self.now + 1
+        self.grip = grip_force(state, command, p)
+        reward = state.z - p.b if self.ended else 0 * state.z
+        if self.shaped:
+            after = 0 * before if self.ended else potential(state, p)
+            reward = reward + self.gamma * after - before
+        return self.observation(), reward
+
+    def observation(self) -> Tensor:
+        """(B, 13)."""
+        left = torch.full_like(self.z_ref, (self.length - self.now) / self.frequency)
+        columns = (*self.state, self.grip, self.z_ref - self.state.z_hand, left)
+        low, high = (torch.from_numpy(limit).to(self.device) for limit in (LOW, HIGH))
+        return torch.stack(columns, 1).clamp(low, high)
+
+    def action(self, action: Any, shape: tuple[int, ...]) -> Tensor:
+        """The action as a tensor (B, 2), checked, and cut to [-1, 1]."""
+        if self.state is None or self.ended:
+            raise RuntimeError("Gripper: call reset before step, and again after the end")
+        tensor = torch.as_tensor(action, dtype=torch.float32, device=self.device)
+        if tensor.shape != shape or not bool(tensor.isfinite().all()):
+            raise ValueError(f"Gripper: action = {action}; give finite numbers of shape {shape}")
+        return tensor.reshape(-1, 2).clamp(-1, 1)
+
+
+class GripperEnv(gymnasium.Env):
+    """One gripper. The module's docstring says what it observes, does and rewards.
+
+    Args:
+        params: of the simulator; None: the defaults.
+        reward: "sparse" or "shaped".
+        gamma: the learner's discount, for "shaped".
+        frequency: of actions, Hz: 20, 25, 40 or 50.
+        horizon: s.
+        x_sigma: standard deviation of the brick's start, m, cut at 25 mm.
+        device: where the simulator computes.
+    Raises:
+        ValueError: if one of them, an option or an action is not that. RuntimeError: before reset.
+
+    `reset(seed=s)` starts the starts of the member s; each `reset()` goes to its next episode.
+    `options` may hold "params" and "x0", for that episode.
+    """
+
+    metadata = {"render_modes": []}  # noqa: RUF012
+
+    def __init__(
+        self,
+        *,
+        params: GripperParams | None = None,
+        reward: Literal["sparse", "shaped"] = "sparse",
+        gamma: float = 0.99,
+        frequency: int = 20,
+        horizon: float = 5.0,
+        x_sigma: float = 0.005,
+        device: torch.device | str | None = None,
+        render_mode: None = None,
+    ) -> None:
+        self.episodes = Episodes(
+            1, params, reward, gamma, frequency, horizon, x_sigma, device
+        )
+        self.observation_space, self.action_space = _spaces()
+        self.render_mode, self._member, self._episode = render_mode, None, 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._member, self._episode = _address(self, seed)
+        seen = self.episodes.reset(self._member, self._episode, options)
+        return seen[0].cpu().numpy(), {}
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        seen, reward = self.episodes.step(self.episodes.action(action, (2,)))
+        return seen[0].cpu().numpy(), float(reward[0]), self.episodes.ended, False, {}
+
+
+class GripperVectorEnv(VectorEnv):
+    """B grippers in one batch: environment i is `GripperEnv` with the seed s + i, to the bit.
+
+    Arguments as for `GripperEnv`, where fields of `params` may be tensors (B,), one value for each
+    environment. All episodes end together. Autoreset is Gymnasium's next-step mode: the step after
+    the end ignores its action, resets and has reward 0.
+
+    With `tensors` the actions may be, and observations, rewards and ends are, torch tensors on the
+    device, and nothing crosses to numpy.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        params: GripperParams | None = None,
+        reward: Literal["sparse", "shaped"] = "sparse",
+        gamma: float = 0.99,
+        frequency: int = 20,
+        horizon: float = 5.0,
+        x_sigma: float = 0.005,
+        device: torch.device | str | None = None,
+        tensors: bool = False,
+    ) -> None:
+        self.num_envs, self.tensors = num_envs, tensors
+        self.episodes = Episodes(
+            num_envs, params, reward, gamma, frequency, horizon, x_sigma, device
+        )
+        self.single_observation_space, self.single_action_space = _spaces()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._member, self._episode = None, 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._member, self._episode = _address(self, seed)
+        return self._out(self.episodes.reset(self._member, self._episode, options)), {}
+
+    def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        if self.episodes.state is not None and self.episodes.ended:
+            seen, info = self.reset()
+            reward = torch.zeros(self.num_envs, device=self.episodes.device)
+        else:
+            seen, reward = self.episodes.step(self.episodes.action(action, (self.num_envs, 2)))
+            seen = self._out(seen)
+        ended = torch.full_like(reward, self.episodes.ended, dtype=torch.bool)
+        return seen, *map(self._out, (reward, ended, torch.zeros_like(ended))), {}
+
+    def _out(self, tensor: Tensor) -> Any:
+        return tensor if self.tensors else tensor.cpu().numpy()
+
+
+def _spaces() -> tuple[gymnasium.spaces.Box, gymnasium.spaces.Box]:
+    return gymnasium.spaces.Box(LOW, HIGH), gymnasium.spaces.Box(-1.0, 1.0, (2,))
+
+
+def _address(env: Any, seed: int | None) -> tuple[int, int]:
+    """Member and episode of the next start: a new seed, or the next episode of the old one."""
+    if seed is not None:
+        return seed, 0
+    if env._member is None:
+        return int(env.np_random.integers(2**62)), 0
+    return env._member, env._episode + 1
+
+
+gymnasium.register(
+    ID,
+    entry_point="smoothlib.gripper_env:GripperEnv",
+    vector_entry_point="smoothlib.gripper_env:GripperVectorEnv",
+)
