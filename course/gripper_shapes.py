@@ -63,8 +63,7 @@ def pick(trajectory: Trajectory, params: GripperParams, which: int = 0) -> Lift:
     state = trajectory.state
     z_hand, w, x, z = (MM * c[:, which] for c in (state.z_hand, state.w, state.x, state.z))
     pushes = (
-        _push(trajectory, params, which, *parts)
-        for parts in ((LEFT, LEFT_TIP), (RIGHT, RIGHT_TIP))
+        _push(trajectory, params, which, *parts) for parts in ((LEFT, LEFT_TIP), (RIGHT, RIGHT_TIP))
     )
     return Lift(trajectory.time, z_hand, w, x, z, state.angle[:, which], *pushes)
 

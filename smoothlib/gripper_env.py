@@ -32,6 +32,7 @@ centre from above, and how far they are closed. For any policy and start the dis
 differ by Φ(s_0), so the best policies stay the best, if γ is the learner's discount.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -39,8 +40,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smoothlib.gripper import Trajectory
 from smoothlib.gripper_model import Command, GripperParams, GripperState, init_state
-from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, contacts, step
+from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, Contacts, contacts, step
 from smoothlib.noise import normal
 
 try:
@@ -65,11 +67,8 @@ HIGH = np.array(
 LOW = np.array([-0.1, 0.0, *-HIGH[2:10], 0.0, -0.1, 0.0], dtype=np.float32)
 
 
-def grip_force(
-    state: GripperState, command: Command, params: GripperParams
-) -> Float[Tensor, " b"]:
+def grip_force(seen: Contacts) -> Float[Tensor, "*t b"]:
     """The force that both fingers put on the brick along x, N: the lesser of the two."""
-    seen = contacts(state, command, params, DT)
     push = seen.normal * seen.nx - seen.friction * seen.nz
     left = push[LEFT][0] + push[LEFT][1] + push[LEFT][2] + push[LEFT][3]
     right = push[RIGHT][0] + push[RIGHT][1] + push[RIGHT][2] + push[RIGHT][3]
@@ -109,12 +108,17 @@ class Episodes:
         self.length = round(horizon * frequency)
         if self.length < 1 or abs(self.length / frequency - horizon) > 1e-6 or horizon > HIGH[12]:
             raise ValueError(
-                f"Gripper: horizon = {horizon:g} s is no whole number of actions at {frequency} Hz, "
-                f"or more than {HIGH[12]:g} s; 5.0 is the lectures'"
+                f"Gripper: horizon = {horizon:g} s; take a whole number of actions at {frequency} "
+                f"Hz, and at most {HIGH[12]:g} s"
             )
         if not 0 <= x_sigma <= X_LIMIT:
             raise ValueError(f"Gripper: x_sigma = {x_sigma:g} m; take 0 to {X_LIMIT:g}")
-        self.batch, self.shaped, self.gamma, self.x_sigma = batch, reward == "shaped", gamma, x_sigma
+        self.batch, self.shaped, self.gamma, self.x_sigma = (
+            batch,
+            reward == "shaped",
+            gamma,
+            x_sigma,
+        )
         self.frequency, self.substeps = frequency, round(1 / frequency / DT)
         self.own_params, self.device = params or GripperParams(), torch.device(device or "cpu")
         self.state: GripperState | None = None
@@ -129,7 +133,9 @@ class Episodes:
         self.params = options.pop("params", self.own_params)
         x = options.pop("x0", None)
         if options:
-            raise ValueError(f'Gripper: unknown options {sorted(options)}; there are "params", "x0"')
+            raise ValueError(
+                f'Gripper: unknown options {sorted(options)}; there are "params", "x0"'
+            )
         if x is None:
             members, episodes = range(member, member + self.batch), range(episode, episode + 1)
             eps = normal(NOISE, members, episodes, dtype=torch.float32, device=self.device)[:, 0]
@@ -138,12 +144,13 @@ class Episodes:
             self.params, self.batch, x=x, dtype=torch.float32, device=self.device
         )
         self.z_ref, self.now = self.state.z_hand, 0
-        self.grip = 0 * self.z_ref
+        self.seen = contacts(self.state, Command(self.z_ref, 0.0, 0 * self.z_ref), self.params, DT)
         return self.observation()
 
     def step(self, action: Tensor) -> tuple[Tensor, Tensor]:
         """What is observed after an action (B, 2), and the reward."""
-        state, p, before = self.state, self.params, potential(self.state, self.params)
+        state, p = self._running(), self.params
+        before = potential(state, p)
         speed, v_w = HAND_SPEED * action[:, 0], -p.v_close * action[:, 1]
         for _ in range(self.substeps):
             last, self.z_ref = self.z_ref, self.z_ref + DT * speed
@@ -151,7 +158,7 @@ class Episodes:
             command = Command(self.z_ref, (self.z_ref - last) / DT, v_w)
             state = step(state, command, p, DT)
         self.state, self.now = state, self.now + 1
-        self.grip = grip_force(state, command, p)
+        self.seen = contacts(state, command, p, DT)
         reward = state.z - p.b if self.ended else 0 * state.z
         if self.shaped:
             after = 0 * before if self.ended else potential(state, p)
@@ -160,15 +167,21 @@ class Episodes:
 
     def observation(self) -> Tensor:
         """(B, 13)."""
+        state = self._running()
         left = torch.full_like(self.z_ref, (self.length - self.now) / self.frequency)
-        columns = (*self.state, self.grip, self.z_ref - self.state.z_hand, left)
+        columns = (*state, grip_force(self.seen), self.z_ref - state.z_hand, left)
         low, high = (torch.from_numpy(limit).to(self.device) for limit in (LOW, HIGH))
         return torch.stack(columns, 1).clamp(low, high)
 
+    def _running(self) -> GripperState:
+        if self.state is None:
+            raise RuntimeError("Gripper: call reset first")
+        return self.state
+
     def action(self, action: Any, shape: tuple[int, ...]) -> Tensor:
         """The action as a tensor (B, 2), checked, and cut to [-1, 1]."""
-        if self.state is None or self.ended:
-            raise RuntimeError("Gripper: call reset before step, and again after the end")
+        if self._running() and self.ended:
+            raise RuntimeError("Gripper: the episode has ended; call reset")
         tensor = torch.as_tensor(action, dtype=torch.float32, device=self.device)
         if tensor.shape != shape or not bool(tensor.isfinite().all()):
             raise ValueError(f"Gripper: action = {action}; give finite numbers of shape {shape}")
@@ -207,18 +220,17 @@ class GripperEnv(gymnasium.Env):
         device: torch.device | str | None = None,
         render_mode: None = None,
     ) -> None:
-        self.episodes = Episodes(
-            1, params, reward, gamma, frequency, horizon, x_sigma, device
-        )
+        self.episodes = Episodes(1, params, reward, gamma, frequency, horizon, x_sigma, device)
         self.observation_space, self.action_space = _spaces()
-        self.render_mode, self._member, self._episode = render_mode, None, 0
+        self.render_mode = render_mode
+        self._address: tuple[int, int] | None = None  # member and episode
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
-        self._member, self._episode = _address(self, seed)
-        seen = self.episodes.reset(self._member, self._episode, options)
+        self._address = _next(self._address, seed, self)
+        seen = self.episodes.reset(*self._address, options)
         return seen[0].cpu().numpy(), {}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -259,18 +271,18 @@ class GripperVectorEnv(VectorEnv):
         self.single_observation_space, self.single_action_space = _spaces()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._member, self._episode = None, 0
+        self._address: tuple[int, int] | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
-        self._member, self._episode = _address(self, seed)
-        return self._out(self.episodes.reset(self._member, self._episode, options)), {}
+        self._address = _next(self._address, seed, self)
+        return self._out(self.episodes.reset(*self._address, options)), {}
 
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         if self.episodes.state is not None and self.episodes.ended:
-            seen, info = self.reset()
+            seen, _ = self.reset()
             reward = torch.zeros(self.num_envs, device=self.episodes.device)
         else:
             seen, reward = self.episodes.step(self.episodes.action(action, (self.num_envs, 2)))
@@ -282,17 +294,43 @@ class GripperVectorEnv(VectorEnv):
         return tensor if self.tensors else tensor.cpu().numpy()
 
 
+def record(
+    policy: Callable[[np.ndarray], Any],
+    *,
+    seed: int = 0,
+    options: dict[str, Any] | None = None,
+    **task: Any,
+) -> Trajectory:
+    """One episode of a policy, observation (13,) to action (2,), kept at every action.
+
+    `task` are arguments of `GripperEnv`. The result has T = horizon frequency + 1 moments and
+    B = 1, as of `rollout`, for `course.widgets.watch`.
+    """
+    env = GripperEnv(**task)
+    seen, _ = env.reset(seed=seed, options=options)
+    kept = [(env.episodes.state, env.episodes.seen)]
+    while not env.episodes.ended:
+        seen, *_ = env.step(policy(seen))
+        kept.append((env.episodes.state, env.episodes.seen))
+    states, touched = ([torch.stack(c) for c in zip(*part, strict=True)]
+                       for part in zip(*kept, strict=True))  # fmt: skip
+    time = torch.arange(len(kept)).to(states[0]) / env.episodes.frequency
+    return Trajectory(time, GripperState(*states), Contacts(*touched))
+
+
 def _spaces() -> tuple[gymnasium.spaces.Box, gymnasium.spaces.Box]:
     return gymnasium.spaces.Box(LOW, HIGH), gymnasium.spaces.Box(-1.0, 1.0, (2,))
 
 
-def _address(env: Any, seed: int | None) -> tuple[int, int]:
-    """Member and episode of the next start: a new seed, or the next episode of the old one."""
+def _next(
+    address: tuple[int, int] | None, seed: int | None, env: GripperEnv | GripperVectorEnv
+) -> tuple[int, int]:
+    """Member and episode of a reset: a new seed, or the next episode of the old one."""
     if seed is not None:
         return seed, 0
-    if env._member is None:
+    if address is None:
         return int(env.np_random.integers(2**62)), 0
-    return env._member, env._episode + 1
+    return address[0], address[1] + 1
 
 
 gymnasium.register(

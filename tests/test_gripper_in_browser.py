@@ -56,6 +56,8 @@ def test_look(figure: Locator) -> None:
     figure.get_by_role("button", name="Show landscape").click()
     settled(figure)
     keep(figure.page, "gripper")
-    figure.locator("input[data-control=clock]").evaluate("n => { n.value = 2.44; n.dispatchEvent(new Event('input')); }")
+    figure.locator("input[data-control=clock]").evaluate(
+        "n => { n.value = 2.44; n.dispatchEvent(new Event('input')); }"
+    )
     settled(figure)
     keep(figure.page, "gripper_closing")

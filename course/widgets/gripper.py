@@ -45,11 +45,11 @@ def lift(params: GripperParams | None = None) -> Figure:
         tries = [now.z, *(e.z for e in now.earlier)]
         heights = {z: float(_height(result, z)) for z in tries}
         best = max(tries, key=lambda z: heights[z])
-        ghost = [_ghost(_lift(result, p, now.earlier[-1].z), outlines(p))] if now.earlier else []
+        last = _lift(result, p, now.earlier[-1].z) if now.earlier else None
         return Picture(
             panels={
-                "scene": [*marks, *sum(ghost, []), *_scene(here, p), *_reached(heights, now.z, p),
-                          _ring(now.z)],
+                "scene": [*marks, *_ghost(last, p), *_scene(here, p),
+                          *_reached(heights, now.z, p), _ring(now.z)],
                 "landscape": [*(_landscape(result) if now.shown else []),
                               *_points(heights, here, now.z)],
             },
@@ -105,7 +105,7 @@ def watch(
         shapes = outlines(p)
         return Picture(
             panels={
-                "scene": [*_before(shapes), *(_ghost(there, shapes) if there else []),
+                "scene": [*_before(shapes), *_ghost(there, p),
                           *_scene(here, p)],
                 "height": _over_time(here, there),
             },
@@ -166,9 +166,10 @@ def _by_frames(lift: Lift) -> Lift:
     after = torch.searchsorted(lift.time, time).clamp(1, len(lift.time) - 1)
     t0, t1 = lift.time[after - 1], lift.time[after]
     part = ((time - t0) / (t1 - t0)).clamp(0, 1)
-    columns = (c[after - 1] + part * (c[after] - c[after - 1]) for c in lift[1:6])
+    columns = [c[after - 1] + part * (c[after] - c[after - 1]) for c in lift[1:6]]
     near = torch.where(part < 0.5, after - 1, after)
-    return Lift(time, *columns, *(Push(*(c[near] for c in push)) for push in lift[6:]))
+    left, right = (Push(*(c[near] for c in push)) for push in (lift.left, lift.right))
+    return Lift(time, *columns, left, right)
 
 
 # --- the scene ----------------------------------------------------------------------------
@@ -223,15 +224,17 @@ def _scene(lift: Lift, params: GripperParams) -> list[Mark]:
         m.body(shapes.right, lift.w / 2, lift.z_hand, look="hand", t=t),
         m.body(shapes.hand, still, lift.z_hand, look="hand", t=t),
         m.body(shapes.brick, lift.x, lift.z, lift.angle, look="sample", t=t),
-        m.body([[88.0, 0.0], [200.0, 0.0]], still, lift.z, look="link", t=t),
+        m.body(torch.tensor([[88.0, 0.0], [200.0, 0.0]]), still, lift.z, look="link", t=t),
         m.points(lift.x[:, None], lift.z[:, None], kind="ball", t=t),
         *_forces(lift, params),
     ]
 
 
-def _ghost(lift: Lift, shapes: Outlines) -> list[Mark]:
+def _ghost(lift: Lift | None, params: GripperParams) -> list[Mark]:
     """Another lift at the same time: its fingers and its brick."""
-    t = lift.time
+    if lift is None:
+        return []
+    shapes, t = outlines(params), lift.time
     return [
         m.body(shapes.left, -lift.w / 2, lift.z_hand, look="before", t=t),
         m.body(shapes.right, lift.w / 2, lift.z_hand, look="before", t=t),
@@ -256,8 +259,9 @@ def _forces(lift: Lift, params: GripperParams) -> list[Mark]:
         arrows.append(m.arrow(push.x - dx, push.z - dz, dx, dz, "ink", t=lift.time,
                               text=[""] * len(dx)))  # fmt: skip
     size = torch.hypot(right.fx, right.fz)
-    touching = ~size.isnan()
-    newtons = [f"**{n:.0f} N**" if on else "" for n, on in zip(size.tolist(), touching, strict=True)]
+    newtons = [
+        f"**{n:.0f} N**" if on else "" for n, on in zip(size.tolist(), touching, strict=True)
+    ]
     at, z = right.x + ARROW, right.z
     return [
         *arrows,
