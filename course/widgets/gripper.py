@@ -166,10 +166,14 @@ def _by_frames(lift: Lift) -> Lift:
     after = torch.searchsorted(lift.time, time).clamp(1, len(lift.time) - 1)
     t0, t1 = lift.time[after - 1], lift.time[after]
     part = ((time - t0) / (t1 - t0)).clamp(0, 1)
-    columns = [c[after - 1] + part * (c[after] - c[after - 1]) for c in lift[1:6]]
+
+    def between(values: Tensor) -> Tensor:
+        return values[after - 1] + part * (values[after] - values[after - 1])
+
     near = torch.where(part < 0.5, after - 1, after)
     left, right = (Push(*(c[near] for c in push)) for push in (lift.left, lift.right))
-    return Lift(time, *columns, left, right)
+    z_hand, w, x, z = map(between, (lift.z_hand, lift.w, lift.x, lift.z))
+    return Lift(time, z_hand, w, x, z, between(lift.angle), left, right)
 
 
 # --- the scene ----------------------------------------------------------------------------
@@ -259,9 +263,7 @@ def _forces(lift: Lift, params: GripperParams) -> list[Mark]:
         arrows.append(m.arrow(push.x - dx, push.z - dz, dx, dz, "ink", t=lift.time,
                               text=[""] * len(dx)))  # fmt: skip
     size = torch.hypot(right.fx, right.fz)
-    newtons = [
-        f"**{n:.0f} N**" if on else "" for n, on in zip(size.tolist(), touching, strict=True)
-    ]
+    newtons = ["" if math.isnan(n) else f"**{n:.0f} N**" for n in size.tolist()]
     at, z = right.x + ARROW, right.z
     return [
         *arrows,
