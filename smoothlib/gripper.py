@@ -86,7 +86,9 @@ def rollout(
     time = (moments * dt).to(z_close)
     command = schedule(time[:, None], z_close, params)
     seen = contacts(kept, command, params, dt)
-    return Result(state.z, state, Trajectory(time, kept, Contacts(*(c.movedim(0, 1) for c in seen))))
+    return Result(
+        state.z, state, Trajectory(time, kept, Contacts(*(c.movedim(0, 1) for c in seen)))
+    )
 
 
 def _moments(steps: int, every: int) -> list[int]:

@@ -1,19 +1,21 @@
 """One step of the gripper: the only definition of its physics, whatever runs it.
 
 M u = M v + dt (f - D u) + dt Σ J'(fn, ft), implicit in the velocity u at the end of the step and
-linear in it, so that one symmetric 5 x 5 system is solved and nothing iterates:
+linear in it: a symmetric 5 x 5 system, solved twice, and nothing iterates:
 
     active   fn0 = k (pen - dt un) - d un > 0 and pen - dt un > 0
     normal   fn = k (pen - dt un) - d un, un = Jn u
     friction ft = -c Jt u, c = mu fn0 / sqrt(ut² + v_slip²): Coulomb's law, its secant at the
              velocity before the step, so that it always takes energy
 
-With u known, the forces follow, fn >= 0 and |ft| <= mu fn are cut to hold exactly, and the same
-for the drives' limits; then they alone move the bodies, so that what one body gives another gets,
-whatever the solver did. Candidates for contact, 21, always all of them: the brick's 4 corners
-with table, palm and two fingers, the fingers' 4 lower corners with the brick, fingertips with
-table. Linearly implicit integration: Rosenbrock (1963); compliant contact with a lagged dissipative
-friction: Castro, Permenter and Han (2022), whose convex problem this takes one Newton step of.
+The second time without the contacts that the first u makes pull, or a table would hold on to what
+leaves it. With u known, the forces follow, fn >= 0 and |ft| <= mu fn are cut to hold exactly, and
+the same for the drives' limits; then they alone move the bodies, so that what one body gives
+another gets, whatever the solver did. Candidates for contact, 21, always all of them: the brick's
+4 corners with table, palm and two fingers, the fingers' 4 lower corners with the brick,
+fingertips with table. Linearly implicit integration: Rosenbrock (1963); compliant contact with a
+lagged dissipative friction: Castro, Permenter and Han (2022), whose convex problem this takes two
+Newton steps of.
 
 Quantities of contacts are stacked in one axis before the batch: (20, *b), in the order below.
 The functions use arithmetic, `where`, `stack`, `cat`, slices and a few methods of tensors, and no
@@ -43,13 +45,13 @@ class Contacts(NamedTuple):
     nothing touches. gap: the distance, negative in contact.
     """
 
-    x: Float[Tensor, "21 *b"]
-    z: Float[Tensor, "21 *b"]
-    nx: Float[Tensor, "21 *b"]
-    nz: Float[Tensor, "21 *b"]
-    gap: Float[Tensor, "21 *b"]
-    normal: Float[Tensor, "21 *b"]
-    friction: Float[Tensor, "21 *b"]
+    x: Float[Tensor, "contacts *b"]
+    z: Float[Tensor, "contacts *b"]
+    nx: Float[Tensor, "contacts *b"]
+    nz: Float[Tensor, "contacts *b"]
+    gap: Float[Tensor, "contacts *b"]
+    normal: Float[Tensor, "contacts *b"]
+    friction: Float[Tensor, "contacts *b"]
 
 
 class Geometry(NamedTuple):
@@ -75,6 +77,29 @@ class Law(NamedTuple):
         limit = self.mu * normal
         return normal, (-self.drag * ut).clamp(-limit, limit)
 
+    def pressing(self, un: Tensor) -> "Law":
+        """Without the contacts that would pull at this velocity."""
+        presses = self.press - self.stiff * un > 0
+        press, stiff, drag = (
+            torch.where(presses, part, 0 * part) for part in (self.press, self.stiff, self.drag)
+        )
+        return Law(press, stiff, drag, self.mu)
+
+
+class Laws(NamedTuple):
+    """Of the brick's contacts, (20, *b), fingertips on table, and the fingers' two stops."""
+
+    brick: Law
+    tips: Law
+    wide: Law
+    narrow: Law
+
+    def pressing(self, geometry: Geometry, u: list[Tensor]) -> "Laws":
+        """Without the contacts that would pull at the velocity u."""
+        un, _ = along(geometry, *relative_velocity(geometry, u))
+        velocities = (un, u[0], -u[1], u[1])
+        return Laws(*(law.pressing(v) for law, v in zip(self, velocities, strict=True)))
+
 
 class Drive(NamedTuple):
     """A force push - damp u, cut to its limit."""
@@ -87,16 +112,12 @@ class Drive(NamedTuple):
         return (self.push - self.damp * u).clamp(-self.limit, self.limit)
 
 
-def step(
-    state: GripperState, command: Command, params: GripperParams, dt: float
-) -> GripperState:
+def step(state: GripperState, command: Command, params: GripperParams, dt: float) -> GripperState:
     """The state dt seconds later; pure, elementwise over the batch. dt up to 1 ms is accurate."""
     return advance(state, command, params, dt)[0]
 
 
-def contacts(
-    state: GripperState, command: Command, params: GripperParams, dt: float
-) -> Contacts:
+def contacts(state: GripperState, command: Command, params: GripperParams, dt: float) -> Contacts:
     """The contacts and forces of the step that starts at the state."""
     return advance(state, command, params, dt)[1]
 
@@ -105,39 +126,36 @@ def advance(
     state: GripperState, command: Command, p: GripperParams, dt: float
 ) -> tuple[GripperState, Contacts]:
     """One step: the new state, and the contacts and forces on the way."""
-    q, v = list(state[:5]), list(state[5:])
+    q, v = state[:5], state[5:]
     geometry = find_contacts(state, p)
-    un, ut = along(geometry, *relative_velocity(geometry, v))
-    mu = torch.cat((0 * un[TABLE] + p.mu_table, 0 * un[HAND] + p.mu_pad))
-    brick = contact_law(-geometry.gap, un, ut, mu, p.k, p.d, p.v_slip, dt)
-    tips = contact_law(-q[0], v[0], v[1] / 2, p.mu_table, p.k, p.d, p.v_slip, dt)
-    wide = contact_law(q[1] - p.w_max, -v[1], 0 * v[1], 0.0, p.k_stop, p.d_stop, p.v_slip, dt)
-    narrow = contact_law(p.w_min - q[1], v[1], 0 * v[1], 0.0, p.k_stop, p.d_stop, p.v_slip, dt)
+    laws = contact_laws(state, geometry, p, dt)
     hand, grip = drives(state, command, p, dt)
+    mass = (p.m_hand, p.m_fingers, p.m, p.m, p.m * (p.a * p.a + p.b * p.b) / 3)
 
-    mass = [p.m_hand, p.m_fingers, p.m, p.m, p.m * (p.a * p.a + p.b * p.b) / 3]
-    matrix, impulse = assemble(geometry, brick, dt)
-    for i in range(5):
-        matrix[i][i] = matrix[i][i] + mass[i]
-        impulse[i] = impulse[i] + mass[i] * v[i]
-    matrix[0][0] = matrix[0][0] + dt * (hand.damp + tips.stiff)
-    matrix[1][1] = matrix[1][1] + dt * (grip.damp + tips.drag / 4 + wide.stiff + narrow.stiff)
-    impulse[0] = impulse[0] + dt * (hand.push + tips.press)
-    impulse[1] = impulse[1] + dt * (grip.push - wide.press + narrow.press)
-    impulse[3] = impulse[3] - dt * p.m * p.g
-    u = solve(matrix, impulse)
+    def implicit_velocity(laws: Laws) -> list[Tensor]:
+        matrix, impulse = assemble(geometry, laws, dt)
+        push = (hand.push, grip.push, 0.0, -p.m * p.g, 0.0)
+        damp = (hand.damp, grip.damp, 0.0, 0.0, 0.0)
+        for i in range(5):
+            matrix[i][i] = matrix[i][i] + (mass[i] + dt * damp[i])
+            impulse[i] = impulse[i] + (mass[i] * v[i] + dt * push[i])
+        return solve(matrix, impulse)
 
-    normal, friction = brick.forces(*along(geometry, *relative_velocity(geometry, u)))
-    tip_normal, tip_friction = tips.forces(u[0], u[1] / 2)
+    laws = laws.pressing(geometry, implicit_velocity(laws))
+    u = implicit_velocity(laws)
+    normal, friction = laws.brick.forces(*along(geometry, *relative_velocity(geometry, u)))
+    tip_normal, tip_friction = laws.tips.forces(u[0], u[1] / 2)
+    wide, narrow = (
+        law.forces(un, 0 * un)[0] for law, un in ((laws.wide, -u[1]), (laws.narrow, u[1]))
+    )
     force = total_force(geometry, normal, friction)
     force[0] = force[0] + hand.force(u[0]) + tip_normal
-    force[1] = force[1] + grip.force(u[1]) + tip_friction / 2
-    force[1] = force[1] - wide.forces(-u[1], 0 * u[1])[0] + narrow.forces(u[1], 0 * u[1])[0]
+    force[1] = force[1] + grip.force(u[1]) + tip_friction / 2 - wide + narrow
     force[3] = force[3] - p.m * p.g
-    v = [v[i] + dt / mass[i] * force[i] for i in range(5)]
-    q = [q[i] + dt * v[i] for i in range(5)]
+    new_v = [v[i] + dt / mass[i] * force[i] for i in range(5)]
+    new_q = [q[i] + dt * new_v[i] for i in range(5)]
     seen = listed(state, geometry, normal, friction, tip_normal, tip_friction)
-    return GripperState(*q, *v), seen
+    return GripperState(*new_q, *new_v), seen
 
 
 def find_contacts(state: GripperState, p: GripperParams) -> Geometry:
@@ -203,6 +221,21 @@ def along(geometry: Geometry, ux: Tensor, uz: Tensor) -> tuple[Tensor, Tensor]:
     return nx * ux + nz * uz, nx * uz - nz * ux
 
 
+def contact_laws(state: GripperState, geometry: Geometry, p: GripperParams, dt: float) -> Laws:
+    """The laws of all contacts and stops in this step."""
+    v = list(state[5:])
+    un, ut = along(geometry, *relative_velocity(geometry, v))
+    mu = torch.cat((0 * un[TABLE] + p.mu_table, 0 * un[HAND] + p.mu_pad))
+    still, touch = 0 * v[1], (p.k, p.d, p.v_slip, dt)
+    stop = (p.k_stop, p.d_stop, p.v_slip, dt)
+    return Laws(
+        contact_law(-geometry.gap, un, ut, mu, *touch),
+        contact_law(-state.z_hand, v[0], v[1] / 2, p.mu_table, *touch),
+        contact_law(state.w - p.w_max, -v[1], still, 0.0, *stop),
+        contact_law(p.w_min - state.w, v[1], still, 0.0, *stop),
+    )
+
+
 def contact_law(
     pen: Tensor,
     un: Tensor,
@@ -241,12 +274,13 @@ def drives(
     return hand, Drive(gain * command.v_w, gain, p.force)
 
 
-def assemble(geometry: Geometry, law: Law, dt: float) -> tuple[list[list[Tensor]], list[Tensor]]:
-    """The contacts' part of matrix and right side: dt Σ J' (stiff nn' + drag tt') J, dt Σ J' n press.
+def assemble(geometry: Geometry, laws: Laws, dt: float) -> tuple[list[list[Tensor]], list[Tensor]]:
+    """The contacts' part of the matrix, dt Σ J' (stiff nn' + drag tt') J, and of the right side.
 
     Over x and z of the contact first, then, summed by what the brick touches, to coordinates.
     """
     rx, rz, nx, nz, _ = geometry
+    law, tips, wide, narrow = laws
     spread = law.stiff - law.drag
     xx, xz = law.drag + spread * nx * nx, spread * nx * nz
     zz = law.drag + spread * nz * nz
@@ -260,15 +294,16 @@ def assemble(geometry: Geometry, law: Law, dt: float) -> tuple[list[list[Tensor]
     every = table + hand
     apart = (left - right) / 2
     xx, xz, zz, xo, zo, oo, fx, fz, fo = every.unbind(0)
-    squeeze = (left[0] + right[0]) / 4
+    squeeze = (left[0] + right[0] + dt * tips.drag) / 4 + dt * (wide.stiff + narrow.stiff)
     matrix = [
-        [hand[2], -apart[1], -hand[1], -hand[2], -hand[4]],
+        [hand[2] + dt * tips.stiff, -apart[1], -hand[1], -hand[2], -hand[4]],
         [-apart[1], squeeze, apart[0], apart[1], apart[3]],
         [-hand[1], apart[0], xx, xz, xo],
         [-hand[2], apart[1], xz, zz, zo],
         [-hand[4], apart[3], xo, zo, oo],
     ]
-    return matrix, [-hand[7], apart[6], fx, fz, fo]
+    stops = dt * (narrow.press - wide.press)
+    return matrix, [dt * tips.press - hand[7], apart[6] + stops, fx, fz, fo]
 
 
 def total_force(geometry: Geometry, normal: Tensor, friction: Tensor) -> list[Tensor]:

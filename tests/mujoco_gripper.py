@@ -63,8 +63,8 @@ SCENE = """
   </actuator>
   <contact>
     <pair geom1="brick" geom2="table" friction="{mu_table} {mu_table}"/>
-    <pair geom1="left" geom2="table" friction="{mu_table} {mu_table}"/>
-    <pair geom1="right" geom2="table" friction="{mu_table} {mu_table}"/>
+    <pair geom1="left" geom2="table" solref="0.016 1" friction="{mu_table} {mu_table}"/>
+    <pair geom1="right" geom2="table" solref="0.016 1" friction="{mu_table} {mu_table}"/>
     <pair geom1="brick" geom2="left" friction="{mu_pad} {mu_pad}"/>
     <pair geom1="brick" geom2="right" friction="{mu_pad} {mu_pad}"/>
     <pair geom1="brick" geom2="palm" friction="{mu_pad} {mu_pad}"/>
