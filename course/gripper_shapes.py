@@ -15,6 +15,7 @@ from smoothlib.gripper import GripperParams, Trajectory
 from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP
 
 MM = 1000.0
+ARROW = 48.0  # mm, of the force with which the drive closes
 PALM, KNOB = 50.0, 14.0  # mm, heights of the hand's body and of what it hangs from
 
 

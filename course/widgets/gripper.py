@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from course.gripper_shapes import MM, Lift, Outlines, Push, cone, outlines, pick
+from course.gripper_shapes import ARROW, MM, Lift, Outlines, Push, cone, outlines, pick
 from course.widgets import marks as m
 from course.widgets.figure import Axis, Clock, Column, Figure, Panel, Picture, Slider, Toggle
 from course.widgets.marks import Mark
@@ -17,7 +17,6 @@ from smoothlib.gripper import GripperParams, Result, Trajectory, rollout
 LOW, HIGH, START = -25, 70, 45  # mm, of the fingertips when they close
 FRAME = 0.02  # s
 TOP = 396.0  # mm, the upper edge of the picture
-ARROW = 48.0  # mm, of the force with which the drive closes
 ASIDE = 78.0  # mm, where the ring stands
 CLIFF = 100.0  # mm, between neighbours
 
