@@ -31,14 +31,8 @@ def lift(params: GripperParams | None = None) -> Figure:
     table = _simulated() if params is None else _simulate(params)
 
     def draw(now: SimpleNamespace) -> Picture:
-        marks = _closing(p, now.z)
         if not table.done():
-            return Picture(
-                {"scene": [*marks, m.text(-195, TOP - 16, "simulating 96 lifts")], "landscape": []},
-                readout=[f"*z* = **{now.z:.0f} mm**", "simulating"],
-                alt="A hand above a brick on a table.",
-                unfinished=True,
-            )
+            return _waiting(p, now.z)
         result = table.result()
         here = _lift(result, p, now.z)
         tries = [now.z, *(e.z for e in now.earlier)]
@@ -47,7 +41,7 @@ def lift(params: GripperParams | None = None) -> Figure:
         last = _lift(result, p, now.earlier[-1].z) if now.earlier else None
         return Picture(
             panels={
-                "scene": [*marks, *_ghost(last, p), *_scene(here, p),
+                "scene": [*_closing(p, now.z), *_ghost(last, p), *_scene(here, p),
                           *_reached(heights, now.z, p), _ring(now.z)],
                 "landscape": [*(_landscape(result) if now.shown else []),
                               *_points(heights, here, now.z)],
@@ -85,20 +79,22 @@ def lift(params: GripperParams | None = None) -> Figure:
 
 def watch(
     trajectory: Trajectory,
-    params: GripperParams | None = None,
+    which: int = 0,
     *,
     ghost: Trajectory | None = None,
+    ghost_which: int = 0,
+    params: GripperParams | None = None,
     question: str = "What does the hand do?",
     rules: str = "Press play, or drag the time.",
 ) -> Figure:
-    """Play a recorded lift, the first of its batch, beside the brick's height over time.
+    """Play a recorded lift, one of its batch, beside the brick's height over time.
 
     The trajectory is that of `rollout(..., record_every=...)` or of `smoothlib.gripper_env.record`.
     `ghost` is another one, of another height or policy, drawn pale at the same time.
     """
     p = params or GripperParams()
-    here = _by_frames(pick(trajectory, p))
-    there = None if ghost is None else _by_frames(pick(ghost, p))
+    here = _by_frames(pick(trajectory, p, which))
+    there = None if ghost is None else _by_frames(pick(ghost, p, ghost_which))
 
     def draw(now: SimpleNamespace) -> Picture:
         shapes = outlines(p)
@@ -148,6 +144,28 @@ def _simulate(params: GripperParams) -> "Future[Result]":
     future = worker.submit(rollout, z_close, params, record_every=every)
     worker.shutdown(wait=False)
     return future
+
+
+def _waiting(params: GripperParams, z: float) -> Picture:
+    """The hand before the lift, until there is one to show."""
+    shapes = outlines(params)
+    open_, start = MM * float(params.w_max) / 2, MM * float(params.z_start)
+    parts = ((shapes.knob, 0), (shapes.left, -open_), (shapes.right, open_), (shapes.hand, 0))
+    return Picture(
+        {
+            "scene": [
+                *_closing(params, z),
+                *(m.body(shape, x, start, look="hand") for shape, x in parts),
+                m.body(shapes.brick, 0.0, float(shapes.brick[:, 1].max()), look="sample"),
+                m.text(-195, TOP - 16, f"simulating {HIGH - LOW + 1} lifts"),
+                _ring(z),
+            ],
+            "landscape": [],
+        },
+        readout=[f"*z* = **{z:.0f} mm**", "simulating"],
+        alt="An open hand above a brick on a table.",
+        unfinished=True,
+    )
 
 
 def _lift(result: Result, params: GripperParams, z: float) -> Lift:
@@ -307,7 +325,7 @@ def _outcomes(z: Tensor, height: Tensor) -> list[Mark]:
     stays = height < CLIFF
     ends = ((0, "jams", "left", 4), (-1, "misses", "right", -2))
     return [
-        m.text(float(z[i]), 0.0, word, "objective", align=align, dx=dx, dy=-8)  # type: ignore[arg-type]
+        m.text(float(z[i]), float(height[i]), word, "objective", align=align, dx=dx, dy=-9)
         for i, word, align, dx in ends
         if stays[i]
     ]
