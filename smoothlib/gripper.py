@@ -11,14 +11,17 @@ a tensor drawn outside: noise on z_close, random starts (`initial`), random para
 Parameters and schedule are in `gripper_model`, the physics in `gripper_physics`.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smoothlib import gripper_cpu
+from smoothlib.gripper_code import tangent_name
 from smoothlib.gripper_model import (
     GripperParams,
     GripperState,
@@ -29,6 +32,8 @@ from smoothlib.gripper_model import (
 from smoothlib.gripper_physics import Contacts, contacts, step
 
 MAX_DT = 2e-3  # s; at 4 ms 30 of 200 random scenes end otherwise than they should
+BACKENDS = ("auto", "eager", "compile")
+WORTH_COMPILING = 1500  # steps that take torch as long as the compiler takes for the code
 CHUNK = 4096  # environments that eager steps work on at once, so that they stay in the cache
 
 
@@ -67,7 +72,8 @@ def rollout(
         dt: s; up to 2 ms, of which 1 ms is the accuracy that the tests hold.
         horizon: s, a whole number of steps.
         record_every: keep every so many steps, the first and the last; 0 keeps none.
-        backend: "eager", or "auto".
+        backend: "eager" is plain torch; "compile" is the same, written as C++ and compiled in some
+            seconds, for CPU; "auto" takes what is at hand and pays.
     Raises:
         TypeError, ValueError: if the arguments are not that.
 
@@ -78,40 +84,85 @@ def rollout(
     if initial is None:
         initial = init_state(params, len(z_close), dtype=z_close.dtype, device=z_close.device)
     check_alike("rollout", z_close=z_close, **initial._asdict())
-    kept = _eager(z_close, params, initial, dt, _moments(steps, record_every))
-    state = GripperState(*(column[-1] for column in kept))
-    if not record_every:
-        return Result(state.z, state, None)
-    moments = torch.tensor(_moments(steps, record_every), device=z_close.device)
-    time = (moments * dt).to(z_close)
-    command = schedule(time[:, None], z_close, params)
-    seen = contacts(kept, command, params, dt)
-    return Result(
-        state.z, state, Trajectory(time, kept, Contacts(*(c.movedim(0, 1) for c in seen)))
-    )
+    run = {"eager": _eager, "compile": _compiled}[_picked(backend, z_close, steps)]
+    moments = [*range(0, steps, record_every or steps), steps]
+    time = torch.arange(steps + 1, dtype=torch.float64, device=z_close.device) * dt
+    time, kept = time.to(z_close.dtype), [initial]
+    for first, last in itertools.pairwise(moments):
+        kept.append(run(kept[-1], z_close, params, dt, time[first:last]))
+        if not record_every:
+            return Result(kept[-1].z, kept[-1], None)
+    states = GripperState(*(torch.stack(columns) for columns in zip(*kept, strict=True)))
+    command = schedule(time[moments][:, None], z_close, params)
+    seen = Contacts(*(c.movedim(0, 1) for c in contacts(states, command, params, dt)))
+    return Result(kept[-1].z, kept[-1], Trajectory(time[moments], states, seen))
 
 
-def _moments(steps: int, every: int) -> list[int]:
-    """The steps before which the state is kept; the last one always is."""
-    return [*range(0, steps, every), steps] if every else [steps]
+def _picked(backend: str, z_close: Tensor, steps: int) -> str:
+    """The backend that "auto" means: compiled where that takes less than the steps in torch."""
+    if backend != "auto":
+        return backend
+    return "compile" if steps >= WORTH_COMPILING and gripper_cpu.compiler() else "eager"
 
 
 def _eager(
-    z_close: Tensor, params: GripperParams, initial: GripperState, dt: float, moments: list[int]
+    state: GripperState, z_close: Tensor, params: GripperParams, dt: float, time: Tensor
 ) -> GripperState:
-    """The states at those moments, each (T, B), in plain torch."""
-    parts = []
-    for part in _slices(len(z_close)):
-        few = _sliced(params, part)
-        state, z, kept = GripperState(*(c[part] for c in initial)), z_close[part], []
-        for i in range(moments[-1] + 1):
-            if i == moments[len(kept)]:
-                kept.append(state)
-            if i < moments[-1]:
-                t = torch.tensor(i * dt, dtype=z.dtype, device=z.device)
-                state = step(state, schedule(t, z, few), few, dt)
-        parts.append([torch.stack(columns) for columns in zip(*kept, strict=True)])
-    return GripperState(*(torch.cat(columns, 1) for columns in zip(*parts, strict=True)))
+    """The state after the steps that start at those times, in plain torch."""
+    if len(z_close) <= CHUNK:
+        for t in time:
+            state = step(state, schedule(t, z_close, params), params, dt)
+        return state
+    parts = [
+        _eager(GripperState(*(c[i] for c in state)), z_close[i], _sliced(params, i), dt, time)
+        for i in _slices(len(z_close))
+    ]
+    return GripperState(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+
+
+def _compiled(
+    state: GripperState, z_close: Tensor, params: GripperParams, dt: float, time: Tensor
+) -> GripperState:
+    """The same by `gripper_cpu`."""
+    columns = {"z_close": z_close, **state._asdict()}
+    columns |= {
+        name: torch.as_tensor(value, dtype=z_close.dtype).expand(z_close.shape)
+        for name, value in vars(params).items()
+    }
+    return GripperState(*_Fused.apply(dt, time, tuple(columns), *columns.values()))
+
+
+class _Fused(torch.autograd.Function):
+    """Many steps in one kernel, and its derivative in forward mode by a kernel that has both."""
+
+    @staticmethod
+    def forward(
+        dt: float, time: Tensor, names: tuple[str, ...], *columns: Tensor
+    ) -> tuple[Tensor, ...]:
+        return tuple(gripper_cpu.run(dict(zip(names, columns, strict=True)), dt, time).values())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.dt, ctx.time, ctx.names, *columns = inputs
+        ctx.save_for_forward(*columns)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> tuple[Tensor, ...]:
+        columns = dict(zip(ctx.names, ctx.saved_tensors, strict=True))
+        for name, tangent in zip(ctx.names, tangents[3:], strict=True):
+            if tangent is not None:
+                columns[tangent_name(name)] = tangent
+            elif name in GripperState._fields:
+                columns[tangent_name(name)] = torch.zeros_like(columns[name])
+        found = _Fused.apply(ctx.dt, ctx.time, tuple(columns), *columns.values())
+        return tuple(found[len(GripperState._fields) :])
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        raise NotImplementedError(
+            "rollout: there is no reverse mode through a kernel; take torch.func.jvp, or "
+            'backend="eager" and a short horizon'
+        )
 
 
 def _slices(batch: int) -> Iterator[slice]:
@@ -144,6 +195,6 @@ def _check_rollout(
         raise ValueError(f"rollout: horizon = {horizon:g} s is no whole number of dt = {dt:g} s")
     if not isinstance(every, int) or every < 0:
         raise ValueError(f"rollout: record_every = {every} steps; take 0, 1, 2, ...")
-    if backend not in ("auto", "eager"):
-        raise ValueError(f'rollout: there is no backend "{backend}"; take "auto" or "eager"')
+    if backend not in BACKENDS:
+        raise ValueError(f'rollout: there is no backend "{backend}"; take one of {BACKENDS}')
     return steps

@@ -45,13 +45,13 @@ class Contacts(NamedTuple):
     nothing touches. gap: the distance, negative in contact.
     """
 
-    x: Float[Tensor, "contacts *b"]
-    z: Float[Tensor, "contacts *b"]
-    nx: Float[Tensor, "contacts *b"]
-    nz: Float[Tensor, "contacts *b"]
-    gap: Float[Tensor, "contacts *b"]
-    normal: Float[Tensor, "contacts *b"]
-    friction: Float[Tensor, "contacts *b"]
+    x: Float[Tensor, "21 ..."]
+    z: Float[Tensor, "21 ..."]
+    nx: Float[Tensor, "21 ..."]
+    nz: Float[Tensor, "21 ..."]
+    gap: Float[Tensor, "21 ..."]
+    normal: Float[Tensor, "21 ..."]
+    friction: Float[Tensor, "21 ..."]
 
 
 class Geometry(NamedTuple):
