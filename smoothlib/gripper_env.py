@@ -40,6 +40,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smoothlib import gripper_cpu
 from smoothlib.gripper import Trajectory
 from smoothlib.gripper_model import Command, GripperParams, GripperState, init_state
 from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, Contacts, contacts, step
@@ -85,6 +86,27 @@ def potential(state: GripperState, params: GripperParams) -> Float[Tensor, " b"]
     return (state.z - params.b) + 0.1 * near * (1 + closed)
 
 
+def _eager(state: GripperState, start: Command, params: GripperParams, steps: int) -> GripperState:
+    """The state after some steps under one action, from a command whose height moves on."""
+    for i in range(steps):
+        command = start._replace(z_hand=start.z_hand + i * DT * start.v_hand)
+        state = step(state, command, params, DT)
+    return state
+
+
+def _compiled(
+    state: GripperState, start: Command, params: GripperParams, steps: int
+) -> GripperState:
+    """The same by `gripper_cpu`: an action is a schedule that lifts and closes from its start."""
+    like = state.z_hand
+    action = {"v_lift": start.v_hand, "v_close": -start.v_w, "t_lift": 0.0, "t_close": 0.0,
+              "z_lift": 1e3}  # fmt: skip
+    columns = {"z_close": start.z_hand, **state._asdict(), **vars(params), **action}
+    columns = {name: torch.as_tensor(c).to(like).expand(like.shape) for name, c in columns.items()}
+    after = gripper_cpu.run(columns, DT, (torch.arange(steps) * DT).to(like))
+    return GripperState(**after)
+
+
 class Episodes:
     """B episodes side by side on one device: what the two environments below share."""
 
@@ -121,6 +143,7 @@ class Episodes:
         )
         self.frequency, self.substeps = frequency, round(1 / frequency / DT)
         self.own_params, self.device = params or GripperParams(), torch.device(device or "cpu")
+        self.compile = self.device.type == "cpu" and gripper_cpu.compiler() is not None
         self.state: GripperState | None = None
 
     @property
@@ -151,12 +174,17 @@ class Episodes:
         """What is observed after an action (B, 2), and the reward."""
         state, p = self._running(), self.params
         before = potential(state, p)
-        speed, v_w = HAND_SPEED * action[:, 0], -p.v_close * action[:, 1]
-        for _ in range(self.substeps):
-            last, self.z_ref = self.z_ref, self.z_ref + DT * speed
-            self.z_ref = torch.minimum(self.z_ref.clamp(min=LOWEST), 0 * speed + p.z_lift)
-            command = Command(self.z_ref, (self.z_ref - last) / DT, v_w)
-            state = step(state, command, p, DT)
+        end = self.z_ref + HAND_SPEED * action[:, 0] / self.frequency
+        end = torch.minimum(end.clamp(min=LOWEST), 0 * end + p.z_lift)
+        start, speed, v_w = (
+            self.z_ref,
+            (end - self.z_ref) * self.frequency,
+            -p.v_close * action[:, 1],
+        )
+        run = _compiled if self.compile else _eager
+        state = run(state, Command(start, speed, v_w), p, self.substeps)
+        command = Command(end, speed, v_w)
+        self.z_ref = end
         self.state, self.now = state, self.now + 1
         self.seen = contacts(state, command, p, DT)
         reward = state.z - p.b if self.ended else 0 * state.z
