@@ -1,4 +1,4 @@
-"""The gripper in closed loop: Gymnasium's and Stable-Baselines3's contracts, and the mathematics."""
+"""The gripper in closed loop: the contracts of Gymnasium and Stable-Baselines3, and the physics."""
 
 import subprocess
 import sys
@@ -11,9 +11,7 @@ import torch
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from numpy.typing import NDArray
-from stable_baselines3 import PPO
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from smoothlib.gripper import GripperParams, rollout
 from smoothlib.gripper_env import HAND_SPEED, ID, GripperEnv, GripperVectorEnv, record
@@ -172,6 +170,21 @@ def test_the_schedule_as_a_policy_lifts_as_the_rollout_does(frequency: int) -> N
     np.testing.assert_allclose(rewards[-1], expected - P.b, rtol=0, atol=1e-4)
     np.testing.assert_allclose(seen[:, GRIP], P.force, rtol=1e-3)
     np.testing.assert_allclose(seen[:, BEHIND], P.m * P.g / P.kp, rtol=1e-2)  # it carries a brick
+
+
+def test_compiled_actions_are_those_of_plain_torch() -> None:
+    actions = np.stack([replay(z, 100, 20)[36:64] for z in (0.0, 0.02, 0.045)], 1)
+    compiled, plain = (GripperVectorEnv(3, x_sigma=0.0) for _ in range(2))
+    plain.episodes.compile = False
+    for envs in (compiled, plain):
+        envs.reset(seed=8)
+        envs.episodes.z_ref = 0 * envs.episodes.z_ref + torch.tensor([0.0, 0.02, 0.045])
+        envs.episodes.state = envs.episodes.state._replace(z_hand=envs.episodes.z_ref)
+    for action in actions:
+        seen, expected = compiled.step(action)[0], plain.step(action)[0]
+        np.testing.assert_allclose(seen[:, :5], expected[:, :5], rtol=0, atol=5e-5)
+        np.testing.assert_allclose(seen[:, GRIP], expected[:, GRIP], rtol=1e-2, atol=1e-2)
+    assert seen[:, GRIP].min() > 10
 
 
 def by_hand(seen: NDArray[np.float32]) -> NDArray[np.float64]:

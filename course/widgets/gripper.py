@@ -24,8 +24,9 @@ CLIFF = 100.0  # mm, between neighbours
 def lift(params: GripperParams | None = None) -> Figure:
     """Drag the height z at which the fingers close: the lift, and the brick's height over z.
 
-    One lift for every millimetre is simulated in the background when the figure is made, about
-    7 s of CPU for all of them; till then the scene stands still. The last try follows as a ghost.
+    One lift for every millimetre is simulated in the background when the figure is made; the scene
+    stands still till then: 5 s where the simulator is compiled first, else 7. The last try follows
+    as a ghost.
     """
     p = params or GripperParams()
     table = _simulated() if params is None else _simulate(params)
@@ -322,13 +323,12 @@ def _landscape(result: Result) -> list[Mark]:
 
 def _outcomes(z: Tensor, height: Tensor) -> list[Mark]:
     """In words, at both ends: why the brick stays on the table there."""
-    stays = height < CLIFF
-    ends = ((0, "jams", "left", 4), (-1, "misses", "right", -2))
-    return [
-        m.text(float(z[i]), float(height[i]), word, "objective", align=align, dx=dx, dy=-9)
-        for i, word, align, dx in ends
-        if stays[i]
-    ]
+    names = []
+    if height[0] < CLIFF:
+        names.append(m.text(z[0], height[0], "jams", "objective", dx=4, dy=-9))
+    if height[-1] < CLIFF:
+        names.append(m.text(z[-1], height[-1], "misses", "objective", align="right", dy=-9))
+    return names
 
 
 def _points(heights: dict[float, float], lift: Lift, z: float) -> list[Mark]:
