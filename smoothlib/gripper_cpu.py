@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from smoothlib.gripper_code import Node, depends_on, moving, traced_step
+from smoothlib.gripper_model import Scalar
 
 WIDTH = {torch.float32: 16, torch.float64: 8}
 FLAGS = ("-O2", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
@@ -70,18 +71,19 @@ extern "C" void rollout(T* data, long stride, const T* time, long steps, double 
 """
 
 
-def run(columns: dict[str, Tensor], dt: float, time: Tensor) -> dict[str, Tensor]:
+def run(columns: dict[str, Scalar], dt: float, time: Tensor) -> dict[str, Tensor]:
     """The state after as many steps as `time` has moments, those at which they start.
 
     columns: z_close, the state, the parameters and the tangents there are, by name.
     """
     z_close = columns["z_close"]
+    assert isinstance(z_close, Tensor)
     width, kernel = WIDTH[z_close.dtype], compiled(z_close.dtype, tuple(columns))
     batch, blocks = len(z_close), -(-len(z_close) // width)
     data = torch.empty(len(columns), blocks * width, dtype=z_close.dtype)
     for row, column in zip(data, columns.values(), strict=True):
         row[:batch] = column
-        row[batch:] = row[max(batch - 1, 0)]
+        row[batch:] = row[batch - 1]
     start, stride, size = data.data_ptr(), data.shape[1], data.element_size()
 
     def work(block: int) -> None:
@@ -174,11 +176,3 @@ def spelled(node: Node, names: dict[Node, str]) -> str:
     if node.op == "where":
         return "{} ? {} : {}".format(*args)
     return f" {node.op} ".join(args) if not node.op.isalpha() else f"{node.op}_({', '.join(args)})"
-
-
-def _horner(coefficients: list[float]) -> str:
-    """The polynomial in y."""
-    text = f"T({coefficients[-1]!r})"
-    for c in reversed(coefficients[:-1]):
-        text = f"T({c!r}) + y * ({text})"
-    return text
