@@ -8,7 +8,6 @@ for CUDA; this module is imported when a rollout is first asked for on a GPU.
 
 import functools
 import linecache
-import math
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from smoothlib.gripper_code import (
     FOLD,
     Node,
     depends_on,
+    half_turn,
     moving,
     traced_step,
 )
@@ -110,7 +110,6 @@ def source_code(
 ) -> tuple[str, tuple[Node, ...]]:
     """The kernel's text, and the nodes whose values it takes as numbers, in order."""
     step = traced_step(moving(tensors))
-    single = dtype == torch.float32
     varying = depends_on(step.nodes, {"t", *tensors, *step.outputs})
     inner = [n for n in step.nodes if n in varying and n.op != "input"]
     used = dict.fromkeys(a for n in inner for a in n.args if a not in varying)
@@ -119,14 +118,8 @@ def source_code(
     names |= {node: node.value for node in step.nodes if node.op == "input"}
     names |= {node: f"u{i}" for i, node in enumerate(uniform)}
     names |= {node: repr(float(node.value)) for node in step.nodes if node.op == "constant"}
-    pi_high = float(torch.tensor(math.pi, dtype=torch.float32)) if single else math.pi
-    degree = 7 if single else 12
     return SOURCE.format(
-        inverse_pi=1 / math.pi,
-        pi_high=repr(pi_high),
-        pi_low=repr(math.pi - pi_high if single else 1.2246467991473532e-16),
-        sine=horner([(-1) ** n / math.factorial(2 * n + 1) for n in range(degree)]),
-        cosine=horner([(-1) ** n / math.factorial(2 * n) for n in range(degree + 1)]),
+        **half_turn(dtype == torch.float32),
         pointers=", ".join([*(f"{n}_out" for n in step.outputs), *(f"{n}_in" for n in tensors)]),
         uniform="".join(f"{names[n]}, " for n in uniform),
         load=_lines(4, [f"{n} = tl.load({n}_in + lane, mask, 0.0)" for n in tensors]),
@@ -160,14 +153,6 @@ def evaluated(nodes: tuple[Node, ...], inputs: dict[str, float]) -> list[float]:
         return known[node]
 
     return [value(node) for node in nodes]
-
-
-def horner(coefficients: list[float]) -> str:
-    """The polynomial in y."""
-    text = repr(coefficients[-1])
-    for c in reversed(coefficients[:-1]):
-        text = f"{c!r} + y * ({text})"
-    return text
 
 
 def _lines(indent: int, lines: list[str]) -> str:
