@@ -11,6 +11,8 @@ a tensor drawn outside: noise on z_close, random starts (`initial`), random para
 Parameters and schedule are in `gripper_model`, the physics in `gripper_physics`.
 """
 
+import functools
+import importlib.util
 import itertools
 import math
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ from smoothlib.gripper_code import tangent_name
 from smoothlib.gripper_model import (
     GripperParams,
     GripperState,
+    Scalar,
     check_alike,
     init_state,
     schedule,
@@ -32,7 +35,7 @@ from smoothlib.gripper_model import (
 from smoothlib.gripper_physics import Contacts, contacts, step
 
 MAX_DT = 2e-3  # s; at 4 ms 30 of 200 random scenes end otherwise than they should
-BACKENDS = ("auto", "eager", "compile")
+BACKENDS = {"auto": "any", "eager": "any", "compile": "cpu", "triton": "cuda"}  # and device
 WORTH_COMPILING = 1500  # steps that take torch as long as the compiler takes for the code
 CHUNK = 4096  # environments that eager steps work on at once, so that they stay in the cache
 
@@ -73,18 +76,23 @@ def rollout(
         horizon: s, a whole number of steps.
         record_every: keep every so many steps, the first and the last; 0 keeps none.
         backend: "eager" is plain torch; "compile" is the same, written as C++ and compiled in some
-            seconds, for CPU; "auto" takes what is at hand and pays.
+            seconds, for CPU; "triton" the same in one kernel, for CUDA; "auto" takes what is at
+            hand and pays.
     Raises:
         TypeError, ValueError: if the arguments are not that.
 
-    Forward mode (`torch.func.jvp`) gives pathwise derivatives without a memory of the steps.
+    Pathwise derivatives, by `torch.func.jvp` or by backward, which runs forward mode once for each
+    input that requires a gradient: the memory does not grow with the horizon, except for backward
+    through "eager". Where fingers meet the brick one after the other (x != 0) the derivative is
+    exact and useless: the impacts multiply it, to 1e6 and more.
     """
     params = params or GripperParams()
     steps = _check_rollout(z_close, params, dt, horizon, record_every, backend)
     if initial is None:
         initial = init_state(params, len(z_close), dtype=z_close.dtype, device=z_close.device)
     check_alike("rollout", z_close=z_close, **initial._asdict())
-    run = {"eager": _eager, "compile": _compiled}[_picked(backend, z_close, steps)]
+    backend = _picked(backend, z_close, steps)
+    run = _eager if backend == "eager" else functools.partial(_fused, backend)
     moments = [*range(0, steps, record_every or steps), steps]
     time = torch.arange(steps + 1, dtype=torch.float64, device=z_close.device) * dt
     time, kept = time.to(z_close.dtype), [initial]
@@ -102,6 +110,8 @@ def _picked(backend: str, z_close: Tensor, steps: int) -> str:
     """The backend that "auto" means: compiled where that takes less than the steps in torch."""
     if backend != "auto":
         return backend
+    if z_close.is_cuda:
+        return "triton" if importlib.util.find_spec("triton") else "eager"
     return "compile" if steps >= WORTH_COMPILING and gripper_cpu.compiler() else "eager"
 
 
@@ -120,16 +130,17 @@ def _eager(
     return GripperState(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
-def _compiled(
-    state: GripperState, z_close: Tensor, params: GripperParams, dt: float, time: Tensor
+def _fused(
+    backend: str,
+    state: GripperState,
+    z_close: Tensor,
+    params: GripperParams,
+    dt: float,
+    time: Tensor,
 ) -> GripperState:
-    """The same by `gripper_cpu`."""
-    columns = {"z_close": z_close, **state._asdict()}
-    columns |= {
-        name: torch.as_tensor(value, dtype=z_close.dtype).expand(z_close.shape)
-        for name, value in vars(params).items()
-    }
-    return GripperState(*_Fused.apply(dt, time, tuple(columns), *columns.values()))
+    """The same in one kernel, by `gripper_cpu` or `gripper_cuda`."""
+    columns = {"z_close": z_close, **state._asdict(), **vars(params)}
+    return GripperState(*_Fused.apply(backend, dt, time, tuple(columns), *columns.values()))
 
 
 class _Fused(torch.autograd.Function):
@@ -137,32 +148,51 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        dt: float, time: Tensor, names: tuple[str, ...], *columns: Tensor
+        backend: str, dt: float, time: Tensor, names: tuple[str, ...], *columns: Scalar
     ) -> tuple[Tensor, ...]:
-        return tuple(gripper_cpu.run(dict(zip(names, columns, strict=True)), dt, time).values())
+        if backend == "compile":
+            run = gripper_cpu.run
+        else:
+            from smoothlib.gripper_cuda import run  # triton is there where CUDA is
+        return tuple(run(dict(zip(names, columns, strict=True)), dt, time).values())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.dt, ctx.time, ctx.names, *columns = inputs
-        ctx.save_for_forward(*columns)
+        ctx.settings, ctx.names, columns = inputs[:3], inputs[3], inputs[4:]
+        ctx.numbers = [None if isinstance(c, Tensor) else c for c in columns]
+        tensors = [c for c in columns if isinstance(c, Tensor)]
+        ctx.save_for_forward(*tensors)
+        ctx.save_for_backward(*tensors)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> tuple[Tensor, ...]:
-        columns = dict(zip(ctx.names, ctx.saved_tensors, strict=True))
-        for name, tangent in zip(ctx.names, tangents[3:], strict=True):
-            if tangent is not None:
-                columns[tangent_name(name)] = tangent
-            elif name in GripperState._fields:
-                columns[tangent_name(name)] = torch.zeros_like(columns[name])
-        found = _Fused.apply(ctx.dt, ctx.time, tuple(columns), *columns.values())
-        return tuple(found[len(GripperState._fields) :])
+        given = zip(ctx.names, tangents[4:], strict=True)
+        return _derivative(ctx, {name: dot for name, dot in given if dot is not None})
 
     @staticmethod
-    def backward(ctx: Any, *_: Any) -> Any:
-        raise NotImplementedError(
-            "rollout: there is no reverse mode through a kernel; take torch.func.jvp, or "
-            'backend="eager" and a short horizon'
-        )
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Environments do not mix, so that one forward run for each input gives its gradient."""
+        found: list[Tensor | None] = [None] * len(ctx.needs_input_grad)
+        for i, name in enumerate(ctx.names, 4):
+            if ctx.needs_input_grad[i]:
+                tangents = _derivative(ctx, {name: torch.ones_like(grads[0])})
+                found[i] = torch.stack(
+                    [g * dot for g, dot in zip(grads, tangents, strict=True)]
+                ).sum(0)
+        return tuple(found)
+
+
+def _derivative(ctx: Any, tangents: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    """That of the state at the end, along tangents of the columns."""
+    saved = iter(ctx.saved_tensors)
+    columns = {
+        name: next(saved) if number is None else number
+        for name, number in zip(ctx.names, ctx.numbers, strict=True)
+    }
+    columns |= {tangent_name(n): torch.zeros_like(columns[n]) for n in GripperState._fields}
+    columns |= {tangent_name(n): dot for n, dot in tangents.items()}
+    found = _Fused.apply(*ctx.settings, tuple(columns), *columns.values())
+    return tuple(found[len(GripperState._fields) :])
 
 
 def _slices(batch: int) -> Iterator[slice]:
@@ -196,5 +226,10 @@ def _check_rollout(
     if not isinstance(every, int) or every < 0:
         raise ValueError(f"rollout: record_every = {every} steps; take 0, 1, 2, ...")
     if backend not in BACKENDS:
-        raise ValueError(f'rollout: there is no backend "{backend}"; take one of {BACKENDS}')
+        raise ValueError(f'rollout: there is no backend "{backend}"; take one of {[*BACKENDS]}')
+    if BACKENDS[backend] not in ("any", z_close.device.type):
+        raise ValueError(
+            f'rollout: backend "{backend}" is for {BACKENDS[backend]}, and z_close is on '
+            f'{z_close.device}; take "auto", or z_close.to("{BACKENDS[backend]}")'
+        )
     return steps

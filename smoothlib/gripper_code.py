@@ -7,6 +7,7 @@ Zeros, ones and repeated expressions vanish on the way, and with them half of th
 """
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -140,7 +141,7 @@ class Symbols:
             self.nodes[()] = nodes
 
     def elementwise(self, op: str, *args: Any) -> "Symbols":
-        arrays = np.broadcast_arrays(*(self._nodes(a) for a in args))
+        arrays: Any = np.broadcast_arrays(*(self._nodes(a) for a in args))
         found = np.empty(arrays[0].shape, object)
         for i in np.ndindex(found.shape):
             found[i] = self.graph.apply(op, *(a[i] for a in arrays))
@@ -155,11 +156,11 @@ class Symbols:
     def __torch_function__(
         cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> "Symbols":
-        name = function.__name__
+        name: str = function.__name__
         if name == "where":
             one = next(a for a in args if isinstance(a, Symbols))
             return one.elementwise("where", *args)
-        join = {"stack": np.stack, "cat": np.concatenate}[name]
+        join: Any = {"stack": np.stack, "cat": np.concatenate}[name]
         return cls(args[0][0].graph, join([part.nodes for part in args[0]], *args[1:]))
 
     def clamp(self, min: Any = None, max: Any = None) -> "Symbols":
@@ -177,7 +178,7 @@ class Symbols:
         return Symbols(self.graph, found)
 
     def __neg__(self) -> "Symbols":
-        return 0.0 - self
+        return self.elementwise("-", 0.0, self)
 
 
 def _operator(op: str, *, swapped: bool = False) -> Callable[..., Symbols]:
@@ -251,3 +252,23 @@ def depends_on(nodes: list[Node], names: set[str]) -> set[Node]:
         if node.value in names if node.op == "input" else any(a in found for a in node.args):
             found.add(node)
     return found
+
+
+def half_turn(single: bool, literal: str = "{!r}") -> dict[str, str]:
+    """What sine and cosine on a half turn are written with: π in two parts, and polynomials in y,
+    the square, for float32 or float64."""
+    high = float(np.float32(np.pi)) if single else np.pi
+    low = np.pi - high if single else 1.2246467991473532e-16
+    degree = 7 if single else 12
+    numbers = {"inverse_pi": 1 / np.pi, "pi_high": high, "pi_low": low}
+    sine = [(-1) ** n / math.factorial(2 * n + 1) for n in range(degree)]
+    cosine = [(-1) ** n / math.factorial(2 * n) for n in range(degree + 1)]
+    spelled = {name: literal.format(float(number)) for name, number in numbers.items()}
+    return spelled | {"sine": _horner(sine, literal), "cosine": _horner(cosine, literal)}
+
+
+def _horner(coefficients: list[float], literal: str) -> str:
+    text = literal.format(coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        text = f"{literal.format(c)} + y * ({text})"
+    return text

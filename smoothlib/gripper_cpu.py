@@ -9,7 +9,6 @@ are what differs from torch.
 
 import ctypes
 import functools
-import math
 import os
 import shutil
 import subprocess
@@ -21,7 +20,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from smoothlib.gripper_code import Node, depends_on, moving, traced_step
+from smoothlib.gripper_code import Node, depends_on, half_turn, moving, traced_step
+from smoothlib.gripper_model import Scalar
 
 WIDTH = {torch.float32: 16, torch.float64: 8}
 FLAGS = ("-O2", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
@@ -47,10 +47,10 @@ static inline V rsqrt_(V a) {{
 static inline V rint_(V a) {{ const V big = splat(T({big})); return (a + big) - big; }}
 // x less the nearest multiple k of pi; the sign is that of cos(k pi).
 static inline V reduced(V x, V* sign) {{
-  V k = rint_(x * T({inverse_pi}));
+  V k = rint_(x * {inverse_pi});
   V odd = abs_(k - T(2) * rint_(k * T(0.5)));
   *sign = T(1) - T(2) * odd;
-  return (x - k * T({pi_high})) - k * T({pi_low});
+  return (x - k * {pi_high}) - k * {pi_low};
 }}
 static inline V sin_(V x) {{ V s, r = reduced(x, &s), y = r * r; return s * r * ({sine}); }}
 static inline V cos_(V x) {{ V s, r = reduced(x, &s), y = r * r; return s * ({cosine}); }}
@@ -70,18 +70,19 @@ extern "C" void rollout(T* data, long stride, const T* time, long steps, double 
 """
 
 
-def run(columns: dict[str, Tensor], dt: float, time: Tensor) -> dict[str, Tensor]:
+def run(columns: dict[str, Scalar], dt: float, time: Tensor) -> dict[str, Tensor]:
     """The state after as many steps as `time` has moments, those at which they start.
 
     columns: z_close, the state, the parameters and the tangents there are, by name.
     """
     z_close = columns["z_close"]
+    assert isinstance(z_close, Tensor)
     width, kernel = WIDTH[z_close.dtype], compiled(z_close.dtype, tuple(columns))
     batch, blocks = len(z_close), -(-len(z_close) // width)
     data = torch.empty(len(columns), blocks * width, dtype=z_close.dtype)
     for row, column in zip(data, columns.values(), strict=True):
         row[:batch] = column
-        row[batch:] = row[max(batch - 1, 0)]
+        row[batch:] = row[batch - 1]
     start, stride, size = data.data_ptr(), data.shape[1], data.element_size()
 
     def work(block: int) -> None:
@@ -143,17 +144,11 @@ def source_code(dtype: torch.dtype, inputs: tuple[str, ...]) -> str:
         return "\n".join(f"    const auto {names[n]} = {spelled(n, names)};" for n in made)
 
     rows = list(enumerate(inputs))
-    degree = 8 if single else 13
-    pi_high = float(torch.tensor(math.pi, dtype=torch.float32)) if single else math.pi
     return SOURCE.format(
         real="float" if single else "double",
         width=WIDTH[dtype],
         big=1.5 * 2.0 ** (23 if single else 52),
-        inverse_pi=1 / math.pi,
-        pi_high=repr(pi_high),
-        pi_low=repr(math.pi - pi_high if single else 1.2246467991473532e-16),
-        sine=_horner([(-1) ** n / math.factorial(2 * n + 1) for n in range(degree)]),
-        cosine=_horner([(-1) ** n / math.factorial(2 * n) for n in range(degree)]),
+        **half_turn(single, "T({!r})"),
         load="\n".join(f"  V {name} = load(data + {i} * stride);" for i, name in rows),
         before=lines([n for n in step.nodes if n not in changing]),
         body=lines([n for n in step.nodes if n in changing]),
@@ -174,11 +169,3 @@ def spelled(node: Node, names: dict[Node, str]) -> str:
     if node.op == "where":
         return "{} ? {} : {}".format(*args)
     return f" {node.op} ".join(args) if not node.op.isalpha() else f"{node.op}_({', '.join(args)})"
-
-
-def _horner(coefficients: list[float]) -> str:
-    """The polynomial in y."""
-    text = f"T({coefficients[-1]!r})"
-    for c in reversed(coefficients[:-1]):
-        text = f"T({c!r}) + y * ({text})"
-    return text

@@ -109,7 +109,8 @@ class Drive(NamedTuple):
     limit: Scalar
 
     def force(self, u: Tensor) -> Tensor:
-        return (self.push - self.damp * u).clamp(-self.limit, self.limit)
+        limit = 0 * u + self.limit
+        return (self.push - self.damp * u).clamp(-limit, limit)
 
 
 def step(state: GripperState, command: Command, params: GripperParams, dt: float) -> GripperState:
@@ -330,7 +331,8 @@ def solve(matrix: list[list[Tensor]], right: list[Tensor]) -> list[Tensor]:
     """x of A x = b, for a symmetric positive definite A, by A = L D L'."""
     n = len(right)
     lower = [[0 * right[0]] * n for _ in range(n)]
-    inverse, y = [], []
+    inverse: list[Tensor] = []
+    y: list[Tensor] = []
     for i in range(n):
         row = [matrix[i][j] for j in range(i + 1)]
         for j in range(i):  # row[j] = L_ij D_j
