@@ -32,8 +32,10 @@ centre from above, and how far they are closed. For any policy and start the dis
 differ by Φ(s_0), so the best policies stay the best, if γ is the learner's discount.
 """
 
+import functools
+import importlib.util
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -54,6 +56,8 @@ except ImportError as error:
     raise ImportError(
         "smoothlib.gripper_env needs Gymnasium: pip install 'smooth-course[gym]'"
     ) from error
+
+Kernel: TypeAlias = Callable[[dict[str, Any], float, Tensor], dict[str, Tensor]]
 
 ID = "smoothlib/Gripper-v0"
 DT = 1e-3  # s
@@ -94,17 +98,23 @@ def _eager(state: GripperState, start: Command, params: GripperParams, steps: in
     return state
 
 
-def _compiled(
-    state: GripperState, start: Command, params: GripperParams, steps: int
+def _fused(
+    kernel: Kernel, state: GripperState, start: Command, params: GripperParams, steps: int
 ) -> GripperState:
-    """The same by `gripper_cpu`: an action is a schedule that lifts and closes from its start."""
-    like = state.z_hand
+    """The same in one kernel: an action is a schedule that lifts and closes from its start on."""
     action = {"v_lift": start.v_hand, "v_close": -start.v_w, "t_lift": 0.0, "t_close": 0.0,
               "z_lift": 1e3}  # fmt: skip
     columns = {"z_close": start.z_hand, **state._asdict(), **vars(params), **action}
-    columns = {name: torch.as_tensor(c).to(like).expand(like.shape) for name, c in columns.items()}
-    after = gripper_cpu.run(columns, DT, (torch.arange(steps) * DT).to(like))
-    return GripperState(**after)
+    return GripperState(**kernel(columns, DT, (torch.arange(steps) * DT).to(state.z_hand)))
+
+
+def _kernel(device: torch.device) -> Kernel | None:
+    """What runs many steps at once there, if the compiler for it is at hand."""
+    if device.type == "cuda" and importlib.util.find_spec("triton"):
+        from smoothlib.gripper_cuda import run
+
+        return run
+    return gripper_cpu.run if device.type == "cpu" and gripper_cpu.compiler() else None
 
 
 class Episodes:
@@ -143,7 +153,7 @@ class Episodes:
         )
         self.frequency, self.substeps = frequency, round(1 / frequency / DT)
         self.own_params, self.device = params or GripperParams(), torch.device(device or "cpu")
-        self.compile = self.device.type == "cpu" and gripper_cpu.compiler() is not None
+        self.kernel = _kernel(self.device)
         self.state: GripperState | None = None
 
     @property
@@ -181,7 +191,7 @@ class Episodes:
             (end - self.z_ref) * self.frequency,
             -p.v_close * action[:, 1],
         )
-        run = _compiled if self.compile else _eager
+        run = functools.partial(_fused, self.kernel) if self.kernel else _eager
         state = run(state, Command(start, speed, v_w), p, self.substeps)
         command = Command(end, speed, v_w)
         self.z_ref = end

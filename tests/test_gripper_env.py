@@ -175,7 +175,7 @@ def test_the_schedule_as_a_policy_lifts_as_the_rollout_does(frequency: int) -> N
 def test_compiled_actions_are_those_of_plain_torch() -> None:
     actions = np.stack([replay(z, 100, 20)[36:64] for z in (0.0, 0.02, 0.045)], 1)
     compiled, plain = (GripperVectorEnv(3, x_sigma=0.0) for _ in range(2))
-    plain.episodes.compile = False
+    plain.episodes.kernel = None
     for envs in (compiled, plain):
         envs.reset(seed=8)
         envs.episodes.z_ref = 0 * envs.episodes.z_ref + torch.tensor([0.0, 0.02, 0.045])

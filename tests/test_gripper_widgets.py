@@ -54,7 +54,7 @@ def test_a_brick_that_is_let_slip_says_so() -> None:
     trajectory = rollout(z_close, slippery, horizon=3.2, record_every=20).trajectory
     assert trajectory is not None
     drawn = pick(trajectory, slippery)
-    assert drawn.left.slips[drawn.time > 3.05].nan_to_num(1).all()
+    assert drawn.left.slips[drawn.time > 3.07].nan_to_num(1).all()
     assert not drawn.left.slips[(drawn.time > 2.8) & (drawn.time < 3)].any()
 
 

@@ -221,13 +221,14 @@ def _before(shapes: Outlines) -> list[Mark]:
 def _closing(params: GripperParams, z: float) -> list[Mark]:
     """The start, the fingers where they close, and the ring that moves them."""
     shapes, a = outlines(params), MM * float(params.a)
+    up = -16 if z < 8 else 0  # or the words would stand among the phases
     return [
         *_before(shapes),
         m.body(shapes.left, -a, z, look="ghost"),
         m.body(shapes.right, a, z, look="ghost"),
         m.line([a + 20, ASIDE], [z, z], "measure"),
-        m.text(ASIDE, z, f"*z* = **{z:.0f} mm**", "ink", dx=22, dy=-1, size=13),
-        m.text(ASIDE, z, "when it closes", dx=22, dy=16),
+        m.text(ASIDE, z, f"*z* = **{z:.0f} mm**", "ink", dx=22, dy=-1 + up, size=13),
+        m.text(ASIDE, z, "when it closes", dx=22, dy=16 + up),
     ]
 
 
