@@ -9,12 +9,13 @@ Zeros, ones and repeated expressions vanish on the way, and with them half of th
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from smoothlib.gripper_model import GripperParams, GripperState, schedule
 from smoothlib.gripper_physics import step
@@ -131,8 +132,18 @@ class Graph:
         return self.apply("*", slope, da)
 
 
-class Symbols:
-    """What a tensor is to the physics: an array of nodes, without the batch's axis."""
+class Symbols(Tensor):
+    """What a tensor is to the physics: an array of nodes, without the batch's axis.
+
+    It is a Tensor, an empty one, only for those who check types.
+    """
+
+    graph: Graph
+    nodes: Any
+
+    @staticmethod
+    def __new__(cls, graph: Graph, nodes: Any) -> "Symbols":
+        return torch.Tensor._make_subclass(cls, torch.empty(0))
 
     def __init__(self, graph: Graph, nodes: Any) -> None:
         self.graph = graph
@@ -150,7 +161,7 @@ class Symbols:
     def _nodes(self, value: Any) -> np.ndarray:
         if isinstance(value, Symbols):
             return value.nodes
-        return Symbols(self.graph, self.graph.constant(value)).nodes
+        return Symbols(self.graph, self.graph.constant(float(value))).nodes
 
     @classmethod
     def __torch_function__(
@@ -167,11 +178,11 @@ class Symbols:
         low = self if min is None else self.elementwise("max", self, min)
         return low if max is None else low.elementwise("min", low, max)
 
-    def unbind(self, axis: int) -> list["Symbols"]:
-        return list(self)
+    def unbind(self, dim: int = 0) -> tuple["Symbols", ...]:
+        return tuple(self[i] for i in range(len(self.nodes)))
 
-    def __iter__(self) -> Iterator["Symbols"]:
-        return (self[i] for i in range(len(self.nodes)))
+    def __repr__(self, **options: Any) -> str:
+        return f"Symbols{self.nodes.shape}"
 
     def __getitem__(self, index: Any) -> "Symbols":
         found = self.nodes[index]
@@ -206,7 +217,8 @@ def traced_step(moving: frozenset[str] = frozenset()) -> Traced:
     graph = Graph()
     names = ("t", "dt", "z_close", *STATE, *PARAMS)
     by_name: dict[str, Any] = {name: Symbols(graph, graph.input(name)) for name in names}
-    params: Any = SimpleNamespace(**{name: by_name[name] for name in PARAMS})
+    params = object.__new__(GripperParams)  # no domain to check
+    vars(params).update({name: by_name[name] for name in PARAMS})
     state = GripperState(*(by_name[name] for name in STATE))
     command = schedule(by_name["t"], by_name["z_close"], params)
     after: Any = step(state, command, params, by_name["dt"])._asdict()

@@ -6,7 +6,6 @@ angle of the brick. The fingers move together, the pads are at x = ∓w/2. Data 
 manual and the model in Drake; the brick is the 50 x 50 mm face of YCB's foam brick (object 061).
 """
 
-import math
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -82,9 +81,9 @@ class GripperParams:
     def __post_init__(self) -> None:
         check_alike("GripperParams", **self.tensors())
         for name, value in vars(self).items():
-            least = 0.0 if name in ("d", "d_stop", "kd", "g", "t_close") else math.ulp(0.0)
-            _require(name, value, torch.as_tensor(value) >= least, "a positive, finite number")
-            _require(name, value, torch.as_tensor(value).isfinite(), "a finite number")
+            number, zero = torch.as_tensor(value), name in ("d", "d_stop", "kd", "g", "t_close")
+            good = number.isfinite() & ((number >= 0) if zero else (number > 0))
+            _require(name, value, good, "a finite number, " + ("0 or more" if zero else "above 0"))
         _require("force", self.force, self.force <= torch.tensor(MAX_FORCE), "at most 80 N")
         self._require_order("w_min", 2 * self.a, "2 a", "the fingers could not touch the brick")
         self._require_order(2 * self.a, "w_max", "2 a", "a brick wider than the opening")

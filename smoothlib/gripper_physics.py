@@ -3,10 +3,10 @@
 M u = M v + dt (f - D u) + dt Σ J'(fn, ft), implicit in the velocity u at the end of the step and
 linear in it: a symmetric 5 x 5 system, solved twice, and nothing iterates:
 
-    active   fn0 = k (pen - dt un) - d un > 0 and pen - dt un > 0
+    active   pen > 0 or pen - dt un > 0
     normal   fn = k (pen - dt un) - d un, un = Jn u
     friction ft = -c Jt u, c = mu fn0 / sqrt(ut² + v_slip²): Coulomb's law, its secant at the
-             velocity before the step, so that it always takes energy
+             velocity before the step, fn0 being fn at that, so that it always takes energy
 
 The second time without the contacts that the first u makes pull, or a table would hold on to what
 leaves it. With u known, the forces follow, fn >= 0 and |ft| <= mu fn are cut to hold exactly, and
@@ -113,18 +113,18 @@ class Drive(NamedTuple):
         return (self.push - self.damp * u).clamp(-limit, limit)
 
 
-def step(state: GripperState, command: Command, params: GripperParams, dt: float) -> GripperState:
+def step(state: GripperState, command: Command, params: GripperParams, dt: Scalar) -> GripperState:
     """The state dt seconds later; pure, elementwise over the batch. dt up to 1 ms is accurate."""
     return advance(state, command, params, dt)[0]
 
 
-def contacts(state: GripperState, command: Command, params: GripperParams, dt: float) -> Contacts:
+def contacts(state: GripperState, command: Command, params: GripperParams, dt: Scalar) -> Contacts:
     """The contacts and forces of the step that starts at the state."""
     return advance(state, command, params, dt)[1]
 
 
 def advance(
-    state: GripperState, command: Command, p: GripperParams, dt: float
+    state: GripperState, command: Command, p: GripperParams, dt: Scalar
 ) -> tuple[GripperState, Contacts]:
     """One step: the new state, and the contacts and forces on the way."""
     q, v = state[:5], state[5:]
@@ -222,7 +222,7 @@ def along(geometry: Geometry, ux: Tensor, uz: Tensor) -> tuple[Tensor, Tensor]:
     return nx * ux + nz * uz, nx * uz - nz * ux
 
 
-def contact_laws(state: GripperState, geometry: Geometry, p: GripperParams, dt: float) -> Laws:
+def contact_laws(state: GripperState, geometry: Geometry, p: GripperParams, dt: Scalar) -> Laws:
     """The laws of all contacts and stops in this step."""
     v = list(state[5:])
     un, ut = along(geometry, *relative_velocity(geometry, v))
@@ -245,13 +245,13 @@ def contact_law(
     k: Scalar,
     d: Scalar,
     v_slip: Scalar,
-    dt: float,
+    dt: Scalar,
 ) -> Law:
     """Stiffness, damping and friction of contacts with penetration and velocity (un, ut)."""
     stiff = dt * k + d
     press = k * pen
-    guess = press - stiff * un
-    active = (guess > 0) & (pen - dt * un > 0)
+    guess = (press - stiff * un).clamp(min=0)
+    active = (pen > 0) | (pen - dt * un > 0)
     none = 0 * guess
     drag = mu * guess * (ut * ut + v_slip * v_slip).rsqrt()
     return Law(
@@ -263,7 +263,7 @@ def contact_law(
 
 
 def drives(
-    state: GripperState, command: Command, p: GripperParams, dt: float
+    state: GripperState, command: Command, p: GripperParams, dt: Scalar
 ) -> tuple[Drive, Drive]:
     """The hand's servo and the fingers' speed drive, each with the secant of its force limit."""
     error, v_hand, v_w = command.z_hand - state.z_hand, state.v_hand, state.v_w
@@ -275,7 +275,7 @@ def drives(
     return hand, Drive(gain * command.v_w, gain, p.force)
 
 
-def assemble(geometry: Geometry, laws: Laws, dt: float) -> tuple[list[list[Tensor]], list[Tensor]]:
+def assemble(geometry: Geometry, laws: Laws, dt: Scalar) -> tuple[list[list[Tensor]], list[Tensor]]:
     """The contacts' part of the matrix, dt Σ J' (stiff nn' + drag tt') J, and of the right side.
 
     Over x and z of the contact first, then, summed by what the brick touches, to coordinates.
