@@ -49,15 +49,59 @@ def points(
     *,
     kind: Literal["current", "try", "sample", "ball", "square", "cross"] = "sample",
     t: Values | None = None,
+    fall: float = 0,
 ) -> Mark:
     """Dots at (x, y), shape (m,).
 
-    With `t` of shape (m,) each appears at its time; with x and y (k, m) and `t` (k,) they move.
+    With `t` of shape (m,), in order, each appears at its time, or falls for the time `fall` from
+    the top of the panel and lies at `t`; with x and y (k, m) and `t` (k,) they move.
     """
     x, y = _floats(x), _floats(y)
     if t is None:
         x, y = x.reshape(-1), y.reshape(-1)
-    return {"mark": "points", "x": x, "y": y, "role": role, "kind": kind} | _times(t)
+    return {"mark": "points", "x": x, "y": y, "role": role, "kind": kind, "fall": fall} | _times(t)
+
+
+def histogram(
+    values: Values,
+    role: str = "sample",
+    *,
+    axis: Literal["x", "y"] = "x",
+    lift: float = 0,
+    t: Values | None = None,
+    fall: float = 0,
+) -> Mark:
+    """One dot for each of the values, (m,), in columns on the x axis or in rows on the y axis.
+
+    Columns are as wide as a dot, and dots overlap where one would grow out of the panel. A value
+    beyond the end of the axis lies at that end as a ring. `lift` leaves that many pixels free
+    between the axis and the dots. With `t`, (m,) and in order, each dot falls into its place for
+    the time `fall` and lies there at its time: from the top, or from the left for rows.
+    """
+    return {"mark": "histogram", "values": _floats(values).reshape(-1), "role": role, "axis": axis,
+            "lift": lift, "fall": fall} | _times(t)  # fmt: skip
+
+
+def measured(
+    x: Values,
+    y: Values,
+    error: Values,
+    role: str = "sample",
+    *,
+    axis: Literal["x", "y"] = "y",
+    kind: Literal["point", "mean"] = "point",
+    t: Values | None = None,
+) -> Mark:
+    """Rings at (x, y), shape (m,), with bars of `error`, (m,), to both sides along `axis`.
+
+    A "mean" is larger than a "point". With `t`, (k,), the others are (k, m) and it moves. Where
+    `error` is nan there is no bar.
+    """
+    x, y, error = torch.broadcast_tensors(_floats(x), _floats(y), _floats(error))
+    if t is None:
+        x, y, error = x.reshape(-1), y.reshape(-1), error.reshape(-1)
+    return {"mark": "measured", "x": x, "y": y, "error": error, "role": role, "axis": axis,
+            "kind": kind} | _times(t)  # fmt: skip
 
 
 def arrow(
