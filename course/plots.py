@@ -7,7 +7,7 @@ with text in the colour of the page, so it reads in light and in dark, on a scre
 import html
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -15,10 +15,13 @@ import torch
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from smoothlib import BallThrow, BallWall
+from smoothlib.smoothing import slope
 
-OBJECTIVE, SAMPLE = "#888888", "#D55E00"
+OBJECTIVE, SAMPLE, TRUTH = "#888888", "#D55E00", "#0072B2"
+ZERO_ORDER, FIRST_ORDER, WRONG = "#009E73", "#CC79A7", "#D1341F"
 INK = "#1f2328"  # written once in the SVG, then replaced by the page's own text colour
 GRID = "#98a1ab"
 
@@ -79,4 +82,49 @@ def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[floa
     axes.plot(rings, objective(rings[:, None]), "o", mfc="none", mec=SAMPLE, ms=6)
     axes.set_title("Distance J(θ), metres", loc="left", weight="bold")
     axes.set(xlabel="θ, rad", ylim=(0, None))
+    return axes
+
+
+def lines(
+    axes: Axes,
+    x: Tensor,
+    curves: Mapping[str, tuple[Tensor, str]],
+    title: str,
+    *,
+    at: Mapping[str, float] | None = None,
+    dashed: Sequence[str] = (),
+    **settings: Any,
+) -> Axes:
+    """Curves over x, each with its name where `at` says in x, or at its end; `settings` are axes'.
+
+    A name stands above its curve, in the colour of the curve.
+    """
+    for name, (y, color) in curves.items():
+        axes.plot(x, y, color=color, lw=2.2, ls=(0, (4, 3)) if name in dashed else "-")
+        place = (at or {}).get(name, float(x[-1]))
+        nearest = int((x - place).abs().argmin())
+        end = nearest == len(x) - 1
+        axes.annotate(
+            name, (float(x[nearest]), float(y[nearest])), (5, 0) if end else (0, 6), color=INK,
+            textcoords="offset points", ha="left" if end else "center",
+            va="center" if end else "bottom",
+        )  # fmt: skip
+    axes.set_title(title, loc="left", weight="bold")
+    axes.set(**settings)
+    return axes
+
+
+def tangents(
+    axes: Axes, f: Callable[[Tensor], Tensor], low: float, high: float, at: Sequence[float]
+) -> Axes:
+    """f over [low, high], and at each of `at` a dash along the slope that autograd gives."""
+    x = torch.linspace(low, high, 301, dtype=torch.float64)
+    axes.plot(x, f(x[:, None]), color=OBJECTIVE, lw=2.2)
+    points = torch.tensor(at, dtype=torch.float64)[:, None]
+    half = 0.05 * (high - low)
+    rise = half * slope(f, points)
+    value = f(points)[:, None]
+    ends = torch.cat((points - half, points + half), 1), torch.cat((value - rise, value + rise), 1)
+    axes.plot(ends[0].T, ends[1].T, color=FIRST_ORDER, lw=2.5)
+    axes.plot(points, value, "o", color=SAMPLE, ms=5)
     return axes
