@@ -191,7 +191,8 @@ class Figure(anywidget.AnyWidget):
         draw: Callable[[SimpleNamespace], Picture],
         clock: Clock | None = None,
     ) -> None:
-        start = {c.name: float(c.start) if isinstance(c, Slider) else c.start for c in controls}
+        start: dict[str, Any] = {c.name: c.start for c in controls}
+        start |= {c.name: float(c.start) for c in controls if isinstance(c, Slider)}
         self._draw = draw
         self._values = dict(start)
         self._sliders = [control.name for control in controls if isinstance(control, Slider)]

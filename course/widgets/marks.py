@@ -97,10 +97,9 @@ def measured(
     A "mean" is larger than a "point". With `t`, (k,), the others are (k, m) and it moves. Where
     `error` is nan there is no bar.
     """
-    x, y, error = torch.broadcast_tensors(_floats(x), _floats(y), _floats(error))
-    if t is None:
-        x, y, error = x.reshape(-1), y.reshape(-1), error.reshape(-1)
-    return {"mark": "measured", "x": x, "y": y, "error": error, "role": role, "axis": axis,
+    parts = torch.broadcast_tensors(_floats(x), _floats(y), _floats(error))
+    at_x, at_y, bar = parts if t is not None else (part.reshape(-1) for part in parts)
+    return {"mark": "measured", "x": at_x, "y": at_y, "error": bar, "role": role, "axis": axis,
             "kind": kind} | _times(t)  # fmt: skip
 
 

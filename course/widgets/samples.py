@@ -8,6 +8,8 @@ A figure that shows them has a clock with one step for each of `batches(n)`:
     mean, error = running_mean(values, counts)
 """
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -28,7 +30,7 @@ def landings(counts: list[int]) -> Float[Tensor, " n"]:
     """When each sample lies: those of a step one after the other, the last as the step ends."""
     times = [
         step + FALL + (1 - FALL) * torch.arange(1, after - before + 1) / (after - before)
-        for step, (before, after) in enumerate(zip(counts, counts[1:], strict=False))
+        for step, (before, after) in enumerate(pairwise(counts))
     ]
     return torch.cat(times)
 
