@@ -28,7 +28,7 @@ RATE = 0.02  # rad²/m, at its first step
 
 def climb_the_average(lr: float = 0.004) -> Figure:
     """Gradient ascent on F from 25 starts for a chosen σ, beside the ends for every σ and start."""
-    sigmas, starts, paths = _climbers(lr)
+    sigmas, paths = _climbers(lr)
     ends = WALL(paths[-1][..., None])
 
     def draw(now: SimpleNamespace) -> Picture:
@@ -72,8 +72,8 @@ def climb_the_average(lr: float = 0.004) -> Figure:
 
 
 @cache
-def _climbers(lr: float, steps: int = 200) -> tuple[Tensor, Tensor, Tensor]:
-    """σ (SIGMAS,), starts (25,), and SHOWN + 1 points of every climb, (shown, sigmas, starts)."""
+def _climbers(lr: float, steps: int = 200) -> tuple[Tensor, Tensor]:
+    """σ, (SIGMAS,), and SHOWN + 1 points of the climb from every start, (shown, SIGMAS, 25)."""
     sigmas = 0.01 * 100 ** torch.linspace(0, 1, SIGMAS, dtype=torch.float64)
     starts = torch.linspace(0.03, 1.47, 25, dtype=torch.float64)
     theta = starts.expand(SIGMAS, -1)
@@ -82,7 +82,7 @@ def _climbers(lr: float, steps: int = 200) -> tuple[Tensor, Tensor, Tensor]:
         theta = theta + lr * WALL.smoothed_grad(theta[..., None], sigmas[:, None])[..., 0]
         if step % (steps // SHOWN) == 0:
             paths.append(theta)
-    return sigmas, starts, torch.stack(paths)
+    return sigmas, torch.stack(paths)
 
 
 def _swarm(path: Tensor, sigma: float, over: Tensor) -> list[Mark]:
@@ -90,17 +90,15 @@ def _swarm(path: Tensor, sigma: float, over: Tensor) -> list[Mark]:
     steps = torch.arange(len(path))
     grid = torch.linspace(0, math.pi / 2, 161, dtype=torch.float64)
     height = WALL.smoothed(path[..., None], sigma)
-    unseen = steps == 0
+    first = (steps == 0)[:, None]
+    seen = height.masked_fill(first, math.nan)
     return [
         *landscape(WALL),
         m.curve(grid, WALL.smoothed(grid[:, None], sigma), "truth"),
-        m.points(path, height.masked_fill(~unseen[:, None], math.nan), kind="ball", t=steps),
-        *(
-            m.points(path[:, who], height[:, who].masked_fill(unseen[:, None], math.nan), role,
-                     kind=kind, t=steps)
-            for who, role, kind in ((over, "gradient", "ball"), (~over, "wrong", "cross"))
-        ),
-    ]  # fmt: skip
+        m.points(path, height.masked_fill(~first, math.nan), kind="ball", t=steps),
+        m.points(path[:, over], seen[:, over], "gradient", kind="ball", t=steps),
+        m.points(path[:, ~over], seen[:, ~over], "wrong", kind="cross", t=steps),
+    ]
 
 
 def _ends(ends: Tensor, sigmas: Tensor) -> list[Mark]:

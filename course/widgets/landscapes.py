@@ -53,7 +53,7 @@ def landscape(
 
 
 def outline(f: Objective, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Points (m,) from low to high and f there, nan at its jumps and exact on both sides of them."""
+    """Points (m,) from low to high and f there: nan at its jumps, exact on both sides of them."""
     jumps = f.jumps().within(low, high).theta
     theta = torch.linspace(low, high, 321, dtype=torch.float64)
     theta = torch.cat((theta, jumps - NUDGE, jumps, jumps + NUDGE)).sort().values

@@ -155,15 +155,15 @@ def _heap(
 ) -> list[Mark]:
     """The values of the samples in rows, their mean with its 95 % interval, and the truth."""
     steps = torch.arange(len(counts))
-    bar = (1.96 * error).clamp(min=0)
+    end = float(steps[-1])
     exact = [] if truth is None else [
-        m.curve([0, steps[-1]], [truth, truth], "truth", width=2),
-        m.text(float(steps[-1]), truth, "exact", "truth", dx=8, dy=4),
+        m.curve([0, end], [truth, truth], "truth", width=2),
+        m.text(end, truth, "exact", "truth", dx=8, dy=4),
     ]  # fmt: skip
     return [
         m.histogram(values, axis="y", lift=26, t=landings(counts), fall=FALL),
         *exact,
-        m.measured(1.2, mean[:, None], bar[:, None], kind="mean", t=steps),
+        m.measured(1.2, mean[:, None], 1.96 * error[:, None], kind="mean", t=steps),
     ]
 
 
@@ -281,6 +281,8 @@ def surrogate(name: str = "wall", question: str = "Where does the highest averag
         )  # fmt: skip
 
     first = EXAMPLES[name]
+    for each in EXAMPLES:
+        _peaks(each)  # now, since a hand will not wait
     return Figure(
         question,
         "Guess, then drag *σ*; every *σ* that you try leaves its mark on the right. Drag the ring "
@@ -376,15 +378,13 @@ def _promises(peaks: Peaks, k: int, tried: list[int], shown: bool, example: Exam
     sigma, _, promised, delivered = peaks
     low, high = example.values
     apart = float(promised[-1] - delivered[-1]) / (high - low)
-    push = 9 if abs(apart) < 0.08 else 0
-    up = 1 if apart > 0 else -1
+    push = math.copysign(9 if abs(apart) < 0.08 else 0, apart)
+    end = float(sigma[-1])
     curves = [
         m.curve(sigma, promised, "truth"),
         m.curve(sigma, delivered, "sample", width=2),
-        m.text(float(sigma[-1]), float(promised[-1]), "*F* there", "truth", dx=8, dy=4 - up * push),
-        m.text(
-            float(sigma[-1]), float(delivered[-1]), "*f* there", "sample", dx=8, dy=4 + up * push
-        ),
+        m.text(end, float(promised[-1]), "*F* there", "truth", dx=8, dy=4 - push),
+        m.text(end, float(delivered[-1]), "*f* there", "sample", dx=8, dy=4 + push),
     ]
     now = float(sigma[k])
     return [
