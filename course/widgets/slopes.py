@@ -258,7 +258,7 @@ class _Scene:
                       right=20),
             ],
             [
-                Slider("theta", "point theta", "*θ*", low, high, self.theta, (high - low) / 240,
+                Slider("theta", "point theta", "*θ*", low, high, self.theta, 10 ** math.floor(math.log10((high - low) / 100)),
                        under="gradient"),
                 Slider("sigma", "noise sigma", "*σ*", *self.sigmas, self.sigma, format=".2~g",
                        log=True),
