@@ -345,7 +345,7 @@ def test_numbers_of_the_soft_wall() -> None:
     assert place.grad is not None
     nu = 0.001 / float(place.grad)
     assert f"{nu:.4f}" == "0.0002" and f"{height / nu:.0f}"[:2] == "39"
-    at = float(place)
+    at = place.item()
     soft = WALL + SoftStep(nu, at, height) - Heaviside(at, height)
     truth = float(soft.smoothed_grad(point(0.9), 0.1))
     assert f"{truth:.1f}" == "20.4" and says("20.4 is right")

@@ -16,7 +16,7 @@ from smoothlib.smoothing import boundary_term
 Rows = Callable[[BallWall, Tensor, float, Tensor], Tensor]
 Bias = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
-STEPS = 60
+STEPS = 40
 RATE = 0.002
 N = 20
 
