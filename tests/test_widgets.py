@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +17,19 @@ from torch import Tensor
 from course.widgets import ascent, many_starts, move_the_wall, throw
 from course.widgets import marks as m
 from course.widgets.climbing import STEPS
-from course.widgets.figure import Axis, Clock, Column, Figure, Panel, Picture, Slider, Toggle
+from course.widgets.figure import (
+    Axis,
+    Choice,
+    Clock,
+    Column,
+    Figure,
+    Panel,
+    Picture,
+    Slider,
+    Toggle,
+    View,
+)
+from course.widgets.samples import FALL, batches, landings, running_mean
 from smoothlib import BallThrow, BallWall
 
 FIGURES: dict[str, Callable[[], Figure]] = {
@@ -79,19 +91,31 @@ def tiny(draw: Callable[[SimpleNamespace], Picture], **more: Any) -> Figure:
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_corner_of_every_figure_has_a_picture(name: str) -> None:
     figure = FIGURES[name]()
-    ends = [
-        (c["low"], c["start"], c["high"]) if c["kind"] == "slider" else (False, True)
-        for c in figure.spec["controls"]
-    ]
-    names = [c["name"] for c in figure.spec["controls"]]
     panels = {panel["name"] for column in figure.spec["columns"] for panel in column["panels"]}
-    for values in itertools.product(*ends):
-        answer = ask(figure, **dict(zip(names, values, strict=True)))
+    for values in corners(figure.spec["controls"]):
+        answer = ask(figure, **values)
         assert "error" not in answer
         assert set(answer["panels"]) == panels
         assert answer["readout"] and answer["alt"]
         steps = [item for item in answer["readout"] if isinstance(item, list)]
-        assert all(len(item) == STEPS + 1 for item in steps)
+        assert all(len(item) == figure.spec["clock"]["end"] + 1 for item in steps)
+
+
+def corners(controls: list[dict]) -> Iterator[dict]:
+    """Every combination of the ends and starts of all controls, in every view of a choice."""
+    choice = next((c for c in controls if c["kind"] == "choice"), {"views": {"": {"sliders": []}}})
+    for option, view in choice["views"].items():
+        sliders = {slider["name"]: slider for slider in view["sliders"]}
+        ends: dict[str, tuple] = {}
+        for control in controls:
+            c = sliders.get(control["name"], control)
+            ends[c["name"]] = {
+                "toggle": (False, True),
+                "newnoise": (0, 1),
+                "choice": (option,),
+            }.get(control["kind"]) or (c["low"], c["start"], c["high"])
+        for values in itertools.product(*ends.values()):
+            yield dict(zip(ends, values, strict=True))
 
 
 @given(st.floats(0, 1.57))
@@ -225,3 +249,47 @@ def test_the_outcomes_of_61_starts_are_told_after_the_first_step_only() -> None:
     neutral, *coloured = (p for p in answer["panels"]["landscape"] if p["mark"] == "points")
     assert not neutral["y"][0].isnan().any() and neutral["y"][1:].isnan().all()
     assert all(p["y"][0].isnan().all() and not p["y"][1:].isnan().any() for p in coloured)
+
+
+def test_samples_come_one_by_one_then_by_tens_then_by_hundreds() -> None:
+    counts = batches(1000)
+    assert counts[:12] == [*range(11), 20] and counts[18:21] == [90, 100, 200]
+    assert counts[-1] == 1000 and len(counts) == 29
+    assert batches(250)[-3:] == [100, 200, 250] and batches(3) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("n", [3, 50, 1000])
+def test_the_samples_of_a_step_lie_when_it_ends_and_none_of_the_next_has_started(n: int) -> None:
+    counts = batches(n)
+    times = landings(counts)
+    assert len(times) == n and bool((times.diff() > 0).all())
+    for step, count in enumerate(counts):
+        assert int((times <= step + 1e-6).sum()) == count
+        assert int((times - FALL < step - 1e-6).sum()) == count
+
+
+def test_the_running_mean_is_the_mean_of_those_that_lie_with_its_standard_error() -> None:
+    values = 7 + 3 * torch.randn(200, generator=torch.Generator().manual_seed(4)).double()
+    counts = batches(200)
+    mean, error = running_mean(values, counts)
+    assert mean[0].isnan() and error[:2].isnan().all()
+    for count, at, off in zip(counts[2:], mean[2:], error[2:], strict=True):
+        own = values[:count]
+        assert float(at) == pytest.approx(float(own.mean()))
+        assert float(off) == pytest.approx(float(own.std()) / count**0.5)
+    flat = running_mean(torch.full((5,), 0.1, dtype=torch.float64), [0, 2, 5])[1]
+    assert flat[1:].tolist() == [0, 0]
+
+
+def test_a_choice_brings_its_sliders_to_their_starts_and_forgets_earlier_tries() -> None:
+    def draw(now: SimpleNamespace) -> Picture:
+        return Picture({"p": []}, [f"{now.what} {now.a} {len(now.earlier)}"], alt="x")
+
+    panel = Panel("p", "P", "", Axis(0, 1), Axis(0, 1))
+    views = {"small": View(), "large": View(sliders=[Slider("a", "a", "a", 0, 9, 5)])}
+    controls = [Slider("a", "a", "a", 0, 1, 0.5), Choice("what", "what", views, "small")]
+    figure = Figure("?", "", [Column([panel])], controls, draw)
+    assert ask(figure, a=0.7, what="small")["readout"] == ["small 0.7 1"]
+    assert ask(figure, a=0.7, what="large")["readout"] == ["large 5.0 0"]
+    assert ask(figure, a=7, what="large")["readout"] == ["large 7.0 1"]
+    assert ask(figure, a=0.2, what="small")["readout"] == ["small 0.2 0"]  # as a test may ask

@@ -329,6 +329,12 @@ ALL = {
     "band": m.band([0, 1], [0.2, 0.3], [0.5, 0.6], "gradient"),
     "points": m.points([0.5], [0.5], kind="current"),
     "moving points": m.points(torch.rand(5, 3), torch.rand(5, 3), kind="cross", t=t),
+    "moving curve": m.moving_curve(t, t[:, None] * t, "truth", t=t),
+    "falling points": m.points(t, 0.5 * t, t=t, fall=0.5),
+    "histogram": m.histogram([0.2, 0.2, 0.7, 3], t=[0.2, 0.4, 0.6, 1], fall=0.2),
+    "rows": m.histogram([0.2, 0.2, 0.7], "truth", axis="y", lift=9, t=[0.2, 0.4, 1], fall=0.2),
+    "measured": m.measured([0.2, 0.7], [0.5, 0.4], [0.2, 0.1], kind="mean"),
+    "moving mean": m.measured(t[:, None], 0.5, t[:, None] / 9, "gradient", axis="x", t=t),
     "arrow": m.arrow(0.5, 0.5, 0.2, 0.2, "first", length=40, text="+2"),
     "image": m.image(torch.linspace(0, 1, 12).reshape(3, 4), (0.2, 0.8), (0.2, 0.8)),
     "text": m.text(0.5, 0.5, "*θ*_{1} = **2**"),
@@ -344,6 +350,30 @@ def draw(now):
 panel = Panel("p", "Marks", "", Axis(0, 1), Axis(0, 1), height=160)
 control = Slider("a", "which mark", "a", 0, len(ALL), 0, step=1, format="d")
 Figure("One?", "", [Column([panel])], [control], draw, Clock(1, 1, step=0.01))
+"""
+
+PILE = """
+from course.widgets.figure import *
+from course.widgets import marks as m
+values = [0.3, 0.3, 0.7, 0.3, 5, -5] + [0.5] * 60
+panel = Panel("p", "Pile", "", Axis(0, 1), Axis(0, 1), height=160)
+picture = Picture({"p": [m.histogram(values)]}, ["66 values"], alt="a pile")
+Figure("Pile?", "", [Column([panel])], [], lambda now: picture)
+"""
+
+CHOICE = """
+from course.widgets.figure import *
+from course.widgets import marks as m
+def panel(title, high):
+    return Panel("p", title, "", Axis(0, high), Axis(0, 1), height=160)
+def slider(high, start):
+    return Slider("a", "a", "a", 0, high, start, high / 10)
+def draw(now):
+    what = f"{now.what}: a = **{now.a:.2f}**, seed {now.seed}"
+    return Picture({"p": [m.points([now.a], [0.5], kind="current")]}, [what], alt="a dot")
+views = {"small": View(), "large": View([panel("Wide", 100)], [slider(100, 20)])}
+controls = [slider(1, 0.5), Choice("what", "what", views, "small"), NewNoise()]
+Figure("Which?", "", [Column([panel("Narrow", 1)])], controls, draw)
 """
 
 STUDENT = """
@@ -399,20 +429,74 @@ def test_every_kind_of_mark_leaves_its_trace(page: Page, lab_server: LabServer) 
         slider.press("ArrowRight")
         seen.append(look(figure)[0])
         assert figure.locator(".sc-notice").inner_text() == ""
-    assert len(set(seen)) == len(seen) == 14
+    assert len(set(seen)) == len(seen) == 20
 
 
-def test_bodies_and_moving_points_follow_the_clock(page: Page, lab_server: LabServer) -> None:
+def test_what_moves_and_what_falls_follows_the_clock(page: Page, lab_server: LabServer) -> None:
     figure = show_cell(page, lab_server, MARKS)
     slider, clock = (figure.locator(f"input[data-control={name}]") for name in ("a", "clock"))
-    for mark in (2, 5, 10):
+    for mark in (2, 5, 6, 7, 8, 9, 11, 16):
         slider.evaluate(
             "(n, v) => { n.value = v; n.dispatchEvent(new Event('input')); }", str(mark)
         )
-        clock.press("Home")
-        first = look(figure)[0]
-        clock.press("End")
-        assert look(figure)[0] != first, f"mark {mark} does not move"
+        seen = {look(figure)[0]}
+        for time in ("0", "0.5", "1"):
+            clock.evaluate("(n, v) => { n.value = v; n.dispatchEvent(new Event('input')); }", time)
+            seen.add(look(figure)[0])
+        assert len(seen) == 3, f"mark {mark} does not move"
+
+
+def test_dots_of_a_histogram_lie_in_columns_over_their_values(
+    page: Page, lab_server: LabServer
+) -> None:
+    figure = show_cell(page, lab_server, PILE)
+    settled(figure)
+    lying = figure.evaluate(
+        """el => {
+            const [panel] = el.figure.panels;
+            const { places, pitch } = panel.marks[0].pile;
+            const at = places.map((place) => panel.x.invert(place.along));
+            return [at, places.map((place) => place.level), places.map((p) => p.beyond), pitch];
+        }"""
+    )
+    at, levels, beyond, pitch = lying
+    assert at == pytest.approx([0.3, 0.3, 0.7, 0.3, 1, 0] + [0.5] * 60, abs=0.006)
+    assert levels == [0, 1, 0, 2, 0, 0, *range(60)]
+    assert beyond == [False] * 4 + [True] * 2 + [False] * 60
+    assert 60 * pitch <= 160  # the highest column still fits
+
+
+def test_new_noise_counts_presses_and_reset_takes_them_back(
+    page: Page, lab_server: LabServer
+) -> None:
+    figure = show_cell(page, lab_server, CHOICE)
+    readout = figure.locator(".sc-readout")
+    press = figure.get_by_role("button", name="New noise")
+    for seed in ("1", "2"):
+        press.click()
+        expect(readout).to_contain_text(f"seed {seed}")
+    figure.get_by_role("button", name="Reset").click()
+    expect(readout).to_contain_text("seed 0")
+
+
+def test_a_choice_brings_its_axes_and_its_sliders(page: Page, lab_server: LabServer) -> None:
+    figure = show_cell(page, lab_server, CHOICE)
+    readout, slider = figure.locator(".sc-readout"), figure.locator("input[data-control=a]")
+    choice = figure.get_by_role("combobox", name="what")
+    expect(readout).to_contain_text("small: a = 0.50")
+    slider.press("End")
+    expect(readout).to_contain_text("small: a = 1.00")
+    before = look(figure)
+    choice.select_option("large")
+    expect(readout).to_contain_text("large: a = 20.00")
+    assert look(figure)[0] != before[0]
+    expect(figure).to_contain_text("Wide")
+    slider.press("End")
+    expect(readout).to_contain_text("large: a = 100.00")
+    figure.get_by_role("button", name="Reset").click()
+    expect(readout).to_contain_text("small: a = 0.50")
+    expect(choice).to_have_value("small")
+    assert [slider.evaluate(f"n => +n.{end}") for end in ("min", "max")] == [0, 1]
 
 
 def test_a_students_function_is_drawn_and_its_error_is_shown(

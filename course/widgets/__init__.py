@@ -1,7 +1,31 @@
 """Interactive figures of the lectures, one function each."""
 
+from course.widgets.annealing import anneal, climb_the_average
 from course.widgets.climbing import ascent, many_starts
+from course.widgets.corrected import climb_past_the_wall
 from course.widgets.gripper import lift, watch
+from course.widgets.ramps import stiff_ramp
+from course.widgets.slopes import slope_of_the_mean, two_gradients, wrong_way
+from course.widgets.smoothing import surrogate, tremble
+from course.widgets.surrogates import fingerprints
 from course.widgets.throwing import move_the_wall, throw
+from course.widgets.witnesses import printed_slope
 
-__all__ = ["ascent", "lift", "many_starts", "move_the_wall", "throw", "watch"]
+__all__ = [
+    "anneal",
+    "ascent",
+    "climb_past_the_wall",
+    "climb_the_average",
+    "fingerprints",
+    "lift",
+    "many_starts",
+    "move_the_wall",
+    "printed_slope",
+    "slope_of_the_mean",
+    "stiff_ramp",
+    "surrogate",
+    "throw",
+    "tremble",
+    "two_gradients",
+    "wrong_way",
+]
