@@ -6,6 +6,7 @@ from course.widgets.ramps import stiff_ramp
 from course.widgets.slopes import slope_of_the_mean, two_gradients, wrong_way
 from course.widgets.surrogates import fingerprints
 from course.widgets.throwing import move_the_wall, throw
+from course.widgets.variances import baselines, measured_bias, variances, which_wins
 
 __all__ = [
     "ascent",

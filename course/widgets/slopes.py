@@ -10,13 +10,30 @@ from torch import Tensor
 
 from course.widgets import marks as m
 from course.widgets.figure import (
-    Axis, Choice, Clock, Column, Figure, NewNoise, Panel, Picture, Slider, Toggle, View,
+    Axis,
+    Choice,
+    Clock,
+    Column,
+    Figure,
+    NewNoise,
+    Panel,
+    Picture,
+    Slider,
+    Toggle,
+    View,
 )  # fmt: skip
 from course.widgets.marks import Mark
 from course.widgets.samples import FALL, batches, landings, running_mean
 from course.widgets.tabulated import Tabulated, mean_slope
 from smoothlib import (
-    BallThrow, BallWall, Heaviside, Objective, Wiggle, finite_difference, first_order, normal,
+    BallThrow,
+    BallWall,
+    Heaviside,
+    Objective,
+    Wiggle,
+    finite_difference,
+    first_order,
+    normal,
 )  # fmt: skip
 from smoothlib.smoothing import slope
 
