@@ -22,7 +22,7 @@ from course.widgets.figure import (
     Slider,
     Toggle,
     View,
-)  # fmt: skip
+)
 from course.widgets.marks import Mark
 from course.widgets.samples import FALL, batches, landings, running_mean
 from smoothlib import (
@@ -31,18 +31,21 @@ from smoothlib import (
     BallWall,
     Heaviside,
     Objective,
-    PassFailBar,
     TopHat,
+    batch_mean,
     bias_exact,
+    center,
+    estimated_optimal,
     finite_difference,
     first_order,
+    leave_one_out,
     no_baseline,
     normal,
+    optimal_baseline,
     variance_exact,
     variance_measured,
     zero_order,
-    zero_order_variance,
-)  # fmt: skip
+)
 
 Estimator = Callable[[Objective, Tensor, float, Tensor], Tensor]
 
@@ -388,120 +391,100 @@ def _short(x: float) -> str:
     return f"{x:.3g}" if x < 1000 else f"{x:,.0f}".replace(",", " ")
 
 
-# --- what should be subtracted --------------------------------------------------------------
+# --- baselines that come from the batch ------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Place:
-    """An objective at (θ, σ), the baselines to try, and the room for a sample's gradient."""
+    """An objective at (θ, σ), and the gradients that its panel shows."""
 
     f: Objective
     theta: float
     sigma: float
-    baselines: tuple[float, float]
-    gradients: float
+    gradients: tuple[float, float]
 
 
 PLACES = {
-    "ball, little noise": _Place(BallThrow(), 0.6, 0.1, (-5.0, 40.0), 600),
-    "ball, much noise": _Place(BallThrow(), 0.3, 1.0, (-20.0, 40.0), 90),
-    "window, from its middle": _Place(TopHat(0.02, 0.08, 0.2), 0.05, 0.05, (-0.2, 0.4), 20),
-    "bar, from above": _Place(PassFailBar(h_b=3.0), 1.2, 0.5, (-1.0, 2.0), 8),
+    "ball, little noise": _Place(BallThrow(), 0.6, 0.1, (-50, 30)),
+    "ball, much noise": _Place(BallThrow(), 0.3, 1.0, (-50, 40)),
+    "over the wall": _Place(BallWall(), 0.9, 0.1, (-80, 120)),
+    "window, from its middle": _Place(TopHat(0.02, 0.08, 0.2), 0.05, 0.05, (-8, 8)),
 }
-CLOUD = 400
+BASELINES: dict[str, tuple[Callable[..., Tensor] | None, str]] = {
+    "nothing": (no_baseline, "plain"),
+    "*f*(*θ*)": (center, "gradient"),
+    "mean of the batch": (batch_mean, "wrong"),
+    "mean of the others": (leave_one_out, "gradient"),
+    "*b*^{*}, estimated": (estimated_optimal, "gradient"),
+    "*b*^{*}, known": (None, "gradient"),
+}
+BATCHES = 60
 
 
-def baselines() -> Figure:
-    """Each sample's gradient against its noise, and the spread as a function of the baseline."""
+def batch_baselines() -> Figure:
+    """The means of 100 batches for each of six baselines, from the same noise."""
 
     def draw(now: SimpleNamespace) -> Picture:
-        place = PLACES[now.what]
-        at = _point(place.theta)
-        moments = place.f.smoothed_moments(at, place.sigma)
-        best, least = float(moments.value_eps2), _spread(place, float(moments.value_eps2))
-        eps = normal(int(now.seed), CLOUD, 1, dtype=torch.float64)
-        values = place.f(at + place.sigma * eps)
-        gradients = (values - now.b) * eps[:, 0] / place.sigma
-        truth = float(moments.grad)
-        b = torch.linspace(*place.baselines, 121, dtype=torch.float64)
-        spread = (least**2 + (b - best) ** 2 / place.sigma**2).sqrt()
-        height = _spread(place, now.b)
-        named = {
-            "0": 0.0, "*f*(*θ*)": float(place.f(at)), "*F*": float(moments.value), "*b*^{*}": best
-        }  # fmt: skip
+        n, place = round(now.n), PLACES[now.what]
+        truth = float(place.f.smoothed_grad(_point(place.theta), place.sigma))
+        found = _by_baseline(now.what, n, int(now.seed))
+        above = m.text(truth, 6.6, f"truth {truth:+.3g}", "truth", align="center", dy=-6)
+        marks = [m.curve([truth, truth], [0, 6.6], "truth", width=2), above]
+        low, high = place.gradients
+        for k, (name, means) in enumerate(found.items()):
+            row = len(found) - k - 0.5
+            role = BASELINES[name][1]
+            inside = means[(means > low) & (means < high)]
+            mean, error = means.mean(), means.std() / math.sqrt(BATCHES)
+            marks += [
+                m.text(low, row, name, "ink", dx=-12, dy=5, align="right"),
+                m.points(inside, torch.full_like(inside, row - 0.22), role),
+                m.measured(mean.clamp(low, high), row + 0.15, 2 * error, role, axis="x",
+                           kind="mean"),
+            ]  # fmt: skip
         return Picture(
-            panels={
-                "cloud": [
-                    m.curve([-3.6, 3.6], [truth, truth], "truth", width=2),
-                    m.points(eps[:, 0], gradients, "sample"),
-                ],
-                "spread": [
-                    m.curve(b, spread, "gradient"),
-                    *(_candidates(named, place) if now.names else []),
-                    m.line([now.b, now.b], [0, height], "guide"),
-                    m.points(now.b, height, "gradient", kind="ball"),
-                    m.handle(now.b, 0, {"x": "b"}, arrows=[(1, 0), (-1, 0)]),
-                ],
-            },
+            panels={"rows": marks},
             readout=[
-                f"*b* = **{now.b:.3g}**",
-                f"true slope **{truth:+.3g}**",
-                f"one sample's gradient: ± **{_short(height)}**",
-                f"least possible ± **{_short(least)}**" if now.names else "",
+                f"{name} ± **{_short(float((found[name] - truth).square().mean().sqrt()))}**"
+                for name in ("nothing", "*f*(*θ*)", "mean of the others", "*b*^{*}, known")
             ],
-            alt="On the left a cloud of gradients over the noise, which folds as the baseline "
-            "moves; on the right a curve with one lowest point.",
-        )  # fmt: skip
+            aside=f"{BATCHES} batches of {n}",
+            alt="Six rows of batch means about the true slope, one for each baseline.",
+        )
 
-    views = {name: _baseline_view(place) for name, place in PLACES.items()}
+    views = {name: View([_rows_panel(place)]) for name, place in PLACES.items()}
     first = next(iter(PLACES))
     return Figure(
-        "What should you subtract?",
-        "Each dot is the gradient from one sample. Drag the ring to the least spread, then show "
-        "the names.",
-        [Column(views[first].panels[:1]), Column(views[first].panels[1:])],
+        "Subtract what?",
+        f"Dots are the means of {BATCHES} batches of *n* samples, the ring is their mean ± 2 "
+        "standard errors. Which row misses the truth when *n* is small?",
+        [Column(views[first].panels)],
         [
             Choice("what", "Objective", views, first),
-            *views[first].sliders,
-            Toggle("names", "Show the names", "Hide the names"),
+            Slider("n", "samples in a batch", "*n*", 4, 60, 5, format=".0f", log=True),
             NewNoise(),
         ],
         draw,
     )
 
 
-def _candidates(named: dict[str, float], place: _Place) -> list[Mark]:
-    """The names of baselines on the curve; those that lie together stand one above the other."""
-    low, high = place.baselines
-    marks, before, up = [], -math.inf, 0
-    for name, x in sorted(named.items(), key=lambda item: item[1]):
-        up = up + 1 if x - before < 0.07 * (high - low) else 0
-        marks.append(m.text(x, _spread(place, x), name, "ink", align="center", dy=-12 - 17 * up,
-                            size=13))  # fmt: skip
-        before = x
-    return marks
+def _rows_panel(place: _Place) -> Panel:
+    x, y = Axis(*place.gradients, 6, "d"), Axis(0, 7, ())
+    return Panel("rows", "Gradient", "mean of a batch", x, y, height=290, margin=140)
 
 
-def _baseline_view(place: _Place) -> View:
-    low, high = place.baselines
-    top = 1.1 * max(_spread(place, low), _spread(place, high))
-    room = place.gradients
-    return View(
-        [
-            Panel("cloud", "Gradient", "of each sample, over its noise *ε*",
-                  Axis(-3.6, 3.6, (-3, -2, -1, 0, 1, 2, 3), "d"), Axis(-room, room, 4, "~s"),
-                  height=260, margin=48),
-            Panel("spread", "Standard deviation", "of one sample, over *b*",
-                  Axis(low, high, 5, "~g"), Axis(0, top, 4, "~s"), margin=48),
-        ],
-        [Slider("b", "baseline b", "*b*", low, high, 0.0, (high - low) / 240, under="spread",
-                format=".3~g")],
-    )  # fmt: skip
-
-
-def _spread(place: _Place, b: float) -> float:
-    """Standard deviation of one zero-order sample with the baseline b: its exact value."""
-    return float(zero_order_variance(place.f, _point(place.theta), place.sigma, b)) ** 0.5
+@cache
+def _by_baseline(what: str, n: int, seed: int) -> dict[str, Tensor]:
+    place = PLACES[what]
+    at = _point(place.theta)
+    best = optimal_baseline(place.f, at, place.sigma)
+    found = {}
+    for name, (baseline, _) in BASELINES.items():
+        gradient = partial(zero_order, baseline=baseline or (lambda *_: best))
+        noise = normal(seed, BATCHES * n, 1, dtype=torch.float64).split(n)
+        means = [gradient(place.f, at, place.sigma, eps).mean() for eps in noise]
+        found[name] = torch.stack(means)
+    return found
 
 
 # --- which error wins -----------------------------------------------------------------------
