@@ -48,7 +48,7 @@ def stiff_ramp() -> Figure:
         "ramp narrower and play again.",
         [
             Column([
-                Panel("ramp", "One batch", "on the ramp", Axis(-3, 3, 5, unit="*x*"),
+                Panel("ramp", "One batch", "of samples", Axis(-3, 3, 5, unit="*x*"),
                       Axis(-0.15, 1.2, (0, 1)), height=130, right=20),
                 Panel("means", "Means of batches", "first-order",
                       Axis(-0.25, 3, (0, 1, 2, 3), unit="gradient"), Axis(0, 1, ()), height=160),
@@ -66,7 +66,7 @@ def stiff_ramp() -> Figure:
             NewNoise(),
         ],
         draw,
-        Clock(end=len(BATCHES) - 1, seconds=10, label="batches", under="means"),
+        Clock(end=len(BATCHES) - 1, seconds=10, label="batches"),
     )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def _ramp(ramp: SoftStep, eps: Tensor) -> list[Mark]:
         m.text(3, float(smooth[-1]), "*F*", "truth", dx=6, dy=4, size=14),
         m.points(eps[~on, 0], ramp(eps[~on])),
         m.points(eps[on, 0], ramp(eps[on]), kind="ball"),
-        m.text(-2.9, 0.75, f"{int(on.sum())} of {len(eps)} samples on the ramp", "sample"),
+        m.text(-2.9, 0.6, f"{int(on.sum())} of {len(eps)} samples on the ramp", "sample"),
     ]
 
 

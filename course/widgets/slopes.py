@@ -83,21 +83,21 @@ def two_gradients() -> Figure:
         )
 
     scene = partial(Panel, x=Axis(0.6, 1.2, (0.7, 0.8, 0.9, 1.0, 1.1), ".1f", "*θ*, rad"),
-                    y=Axis(3.5, 14.5, (5, 10)), height=170)  # fmt: skip
-    pile = partial(Panel, x=Axis(-25, 55, (-20, 0, 20, 40), "+d"), y=Axis(0, 1, ()), height=170,
+                    y=Axis(3.5, 15.5, (5, 10)), height=170, right=20)  # fmt: skip
+    pile = partial(Panel, x=Axis(-25, 55, (-20, 0, 20, 40)), y=Axis(0, 1, ()), height=170,
                    margin=8)  # fmt: skip
     return Figure(
         "Same samples, two gradients. Which one would you trust?",
-        "Ball over the wall at *θ* = 0.9. The ring is the mean of the batch on the left, ± 2 "
-        "standard errors. Press play for more batches.",
+        "Ball over the wall at *θ* = 0.9. Rings: the batch on the left, ± 2 standard errors. Dots: "
+        "more batches.",
         [
             Column([
                 scene("first", "First-order", "average the slopes"),
                 scene("zero", "Zero-order", "average the chords, far ones weigh more"),
             ], 1.1),
             Column([
-                pile("first_means", "First-order", "m/rad, one dot a batch"),
-                pile("zero_means", "Zero-order", "m/rad, one dot a batch"),
+                pile("first_means", "Means of batches", "m/rad, each dot one batch"),
+                pile("zero_means", "Means of batches", "m/rad, each dot one batch"),
             ]),
         ],
         [
@@ -107,7 +107,7 @@ def two_gradients() -> Figure:
             NewNoise(),
         ],
         draw,
-        Clock(end=len(MEANS) - 1, seconds=10, label="batches", under="zero_means"),
+        Clock(end=len(MEANS) - 1, seconds=10, label="batches"),
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _ground(wall: BallWall, sigma: float) -> list[Mark]:
     return [
         *_objective(wall, theta),
         m.curve(theta, wall.smoothed(theta[:, None], sigma), "truth"),
-        m.text(1.2, 8.9, "*F*", "truth", align="right", size=14),
+        m.text(1.2, float(wall.smoothed(_points(1.2), sigma)), "*F*", "truth", dx=6, dy=4, size=14),
     ]
 
 
@@ -125,7 +125,7 @@ def _tangents(f: Function, x: Tensor) -> list[Mark]:
     """A dash along the slope at each sample, held above it in six layers."""
     half = 0.018
     rise = half * slope(f, x)
-    lift = 0.5 + 0.32 * (torch.arange(len(x)) % 6)[:, None]
+    lift = 0.6 + 0.3 * (torch.arange(len(x)) % 6)[:, None]
     middle = f(x)[:, None] + lift
     return [
         m.curve(torch.cat((x - half, x + half), 1), torch.cat((middle - rise, middle + rise), 1),
@@ -202,7 +202,7 @@ def slope_of_the_mean(
                 _along("first-order", rows["first"]),
                 _along("zero-order", rows["zero"]),
             ],
-            aside=[f"*n* = {n}" for n in MOST],
+            aside=[f"*n* = {n:,}".replace(",", "\u2009") for n in MOST],
             alt="The objective and its smoothed form; below, the slope of the smoothed form, what "
             "first-order gradients tend to, and measured points; beside them both estimates at θ "
             "as samples are added.",
@@ -216,7 +216,7 @@ def slope_of_the_mean(
         [Column(views[first].panels[:2], 1.25), Column(views[first].panels[2:])],
         sliders if f else [Choice("what", "Objective", views, first), *sliders],
         draw,
-        Clock(end=len(MOST) - 1, seconds=8, label="more samples", under="more"),
+        Clock(end=len(MOST) - 1, seconds=8, label="more samples"),
     )
 
 
@@ -240,22 +240,21 @@ class _Scene:
         self.f = f if isinstance(f, Objective) else Tabulated(f, low - reach, high + reach)
         self.x = torch.linspace(low, high, 161, dtype=torch.float64)
         self.values = _room(self.f(self.x[:, None]), 0.15)
+        exact = self.f.smoothed_grad(self.x[:, None], self.sigmas[0])
+        limit = mean_slope(self.f, self.x[:, None], self.sigmas[0])
+        self.slopes = _room(torch.cat((exact, limit)), 0.2)
 
     def view(self) -> View:
-        column = self.x[:, None]
-        exact = self.f.smoothed_grad(column, self.sigmas[0])
-        limit = mean_slope(self.f, column, self.sigmas[0])
-        slopes = _room(torch.cat((exact, limit)), 0.2)
         low, high = self.window
         across = Axis(low, high, 5, unit="*θ*")
         return View(
             [
                 Panel("objective", "Objective", f"*f* and smoothed *F*{self.unit}", across,
                       self.values, height=150, right=20),
-                Panel("gradient", "Slope of the mean", "and mean of the slopes", across, slopes,
+                Panel("gradient", "Slope of the mean", "and mean of the slopes", across, self.slopes,
                       height=150, right=20),
                 Panel("more", "More samples", "at the same *θ*",
-                      Axis(10, MOST[-1], (10, 100, 1000, 10_000, 100_000), "~s", log=True), slopes,
+                      Axis(10, MOST[-1], (10, 100, 1000, 10_000, 100_000), "~s", log=True), self.slopes,
                       right=20),
             ],
             [
@@ -314,7 +313,7 @@ def _measured(scene: _Scene, now: SimpleNamespace) -> list[Mark]:
     low, high = scene.window
     eps = _noise(int(now.seed))[:MEASURED]
     apart = (high - low) / 160
-    marks = [m.line([now.theta, now.theta], [-1e9, 1e9], "guide")]
+    marks = [m.line([now.theta, now.theta], [scene.slopes.low, scene.slopes.high], "guide")]
     for name, role, side in (("first", "first", -1), ("zero", "gradient", 1)):
         at = torch.linspace(low, high, 11, dtype=torch.float64)[1:-1]
         rows = torch.cat([ESTIMATORS[name](scene.f, x[None], now.sigma, eps) for x in at], 1)
@@ -324,10 +323,12 @@ def _measured(scene: _Scene, now: SimpleNamespace) -> list[Mark]:
 
 
 def _limits(truth: float, limit: float) -> list[Mark]:
-    ends = [10, MOST[-1]]
+    ends, above = [10, MOST[-1]], 1 if truth >= limit else -1
     return [
         m.curve(ends, [truth, truth], "truth", width=2),
         m.curve(ends, [limit, limit], "first", width=2, dash=(6, 4)),
+        m.text(ends[1], truth, "slope of the mean", "truth", align="right", dy=-10 * above),
+        m.text(ends[1], limit, "mean of the slopes", "first", align="right", dy=10 * above + 8),
     ]
 
 
@@ -409,14 +410,14 @@ def wrong_way() -> Figure:
 
 @cache
 def map_of_signs() -> Tensor:
-    """0.8 where E J' and ∇F have opposite signs, 0.15 where not, nan where |∇F| < FAINT."""
+    """0.6 where E J' and ∇F have opposite signs, 0.15 where not, nan where |∇F| < FAINT."""
     wall = BallWall()
     theta = torch.linspace(*MAP_THETA, 96, dtype=torch.float64)
     sigma = torch.logspace(*map(math.log10, MAP_SIGMA), 64, dtype=torch.float64)
     at, width = torch.broadcast_tensors(theta[None, :, None], sigma[:, None, None])
     truth = wall.smoothed_grad(at, width[..., 0])[..., 0]
     limit = mean_slope(wall, at, width[..., 0])[..., 0]
-    grey = torch.where(truth * limit < 0, 0.8, 0.15)
+    grey = torch.where(truth * limit < 0, 0.6, 0.15)
     return grey.masked_fill(truth.abs() < FAINT, math.nan)
 
 

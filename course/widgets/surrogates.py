@@ -91,27 +91,26 @@ def fingerprints() -> Figure:
                 "over_sigma": _over_sigma(now.theta, now.sigma),
             },
             readout=[
-                f"*θ* = **{now.theta:.2f}**, the right answer",
-                *(
-                    f"({i}) **{float(row.mean()):+.3f}** ± {float(row.std()) / math.sqrt(N):.3f}"
-                    for i, row in enumerate(rows, start=1)
-                ),
+                f"*σ* = **{now.sigma:.2g}**",
+                f"the right answer is *θ* = **{now.theta:.2f}**",
+                f"{within(rows, now.theta)} of 6 are within two standard errors of it",
             ],
-            alt="Six ways to write a loss, each with the gradient it gives and its error; beside "
-            "it their means over σ.",
+            aside=f"{N} samples",
+            alt="Six ways to write a loss, each with the gradient it gives and its error: "
+            f"{'; '.join(_number(row) for row in rows)}. Beside it their means over σ.",
         )
 
-    across = Axis(-1.75, 2.25, (-1, 0, 1, 2), "+d")
+    across = Axis(-1.75, 2.25, (-1, 0, 1, 2))
     return Figure(
         "Six lines for autograd. Which two give the gradient of E *f*?",
-        f"*f*(*x*) = *x*²/2 and *x* = *θ* + *σε*, so the right answer is *θ*. {N} samples, bars "
-        "of two standard errors. Guess, then move *σ*.",
+        "*f*(*x*) = *x*²/2 and *x* = *θ* + *σε*, so the right answer is *θ*. Bars: two standard "
+        "errors. Guess, then move *σ*.",
         [
             Column([Panel("ways", "What autograd returns", "mean over the samples", across,
                           Axis(len(WAYS) + 0.5, 0.3, ()), height=330, margin=8)], 1.15),
             Column([Panel("over_sigma", "The same over *σ*", "exact means",
                           Axis(*SIGMAS, (0.05, 0.1, 0.2, 0.5, 1), "~g", "*σ*", log=True),
-                          Axis(-1.75, 2.25, (-1, 0, 1, 2), "+d"), right=26)]),
+                          Axis(-1.75, 2.25, (-1, 0, 1, 2)), right=26)]),
         ],
         [
             Slider("sigma", "noise sigma", "*σ*", *SIGMAS, 0.3, format=".2~g", log=True,
@@ -130,12 +129,23 @@ def gradients(way: Way, theta: float, sigma: float, eps: Tensor) -> Tensor:
     return grad
 
 
+def within(rows: Tensor, theta: float) -> int:
+    """How many of the means, (6, n), would pass a test for θ at this one σ."""
+    error = 2 * rows.std(1) / math.sqrt(N)
+    return int(((rows.mean(1) - theta).abs() <= error).sum())
+
+
+def _number(row: Tensor) -> str:
+    return f"{float(row.mean()):+.3f} ± {float(row.std()) / math.sqrt(N):.3f}"
+
+
 def _rows(rows: Tensor, theta: float) -> list[Mark]:
     marks = [m.curve([theta, theta], [0, 9], "truth", width=2)]
     for i, (way, row) in enumerate(zip(WAYS, rows, strict=True), start=1):
         error = 2 * row.std() / math.sqrt(N)
         marks += [
             m.text(-1.7, i, f"({i}) {way.code.replace('*', '·')}", "ink", dy=-13),
+            m.text(2.2, i, _number(row), _role(way), dy=-13, align="right"),
             m.measured(row.mean(), i, error, _role(way), axis="x", kind="mean"),
         ]
     return marks
