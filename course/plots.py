@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from smoothlib import BallThrow, BallWall, Estimate
+from smoothlib import BallThrow, BallWall
 from smoothlib.smoothing import slope
 
 OBJECTIVE, SAMPLE, TRUTH = "#888888", "#D55E00", "#0072B2"
@@ -68,6 +68,19 @@ def flights(axes: Axes, ball: BallThrow | BallWall, angles: Sequence[float]) -> 
     axes.plot(0, 0, "o", color=INK, ms=5)
     axes.set_title("Side view, metres", loc="left", weight="bold")
     axes.set(aspect="equal")
+    return axes
+
+
+def measured(axes: Axes, x: Tensor, samples: Tensor, name: str, color: str) -> Axes:
+    """Means of samples (m, n) at x (m,), with bars of two standard errors and a name at the end.
+
+    Rings; crosses on a dashed line for what is WRONG.
+    """
+    mean, error = samples.mean(-1), samples.std(-1) / samples.shape[-1] ** 0.5
+    marker, line = ("x", "--") if color == WRONG else ("o", "")
+    axes.errorbar(x, mean, 2 * error, color=color, marker=marker, mfc="none", ms=5, ls=line, lw=1.2)
+    end = (float(x[-1]), float(mean[-1]))
+    axes.annotate(name, end, (8, 0), color=INK, textcoords="offset points", va="center")
     return axes
 
 
@@ -129,14 +142,4 @@ def tangents(
     ends = torch.cat((points - half, points + half), 1), torch.cat((value - rise, value + rise), 1)
     axes.plot(ends[0].T, ends[1].T, color=FIRST_ORDER, lw=2.5)
     axes.plot(points, value, "o", color=SAMPLE, ms=5)
-    return axes
-
-
-def measured(axes: Axes, x: Tensor, found: Sequence[Estimate], name: str, color: str) -> Axes:
-    """Means over x, each with a bar of two standard errors; the name stands above the last."""
-    mean = torch.stack([estimate.mean.reshape(()) for estimate in found])
-    error = 2 * torch.stack([estimate.standard_error.reshape(()) for estimate in found])
-    axes.errorbar(x, mean, error, fmt="o", color=color, mfc="none", ms=5, lw=2)
-    where = (float(x[-1]), float(mean[-1] + error[-1]))
-    axes.annotate(name, where, (0, 6), color=INK, textcoords="offset points", ha="right")
     return axes

@@ -95,7 +95,9 @@ def test_right_answers_agree_on_fresh_noise(seed: int) -> None:
     theta, eps = noise[0], noise[n : 2 * n]
     f = Quadratic(2.0, 0.3, 1.0)
     for rows in RIGHT["first_order"]:
-        torch.testing.assert_close(rows(f, theta, 0.4, eps).detach(), first_order(f, theta, 0.4, eps))
+        torch.testing.assert_close(
+            rows(f, theta, 0.4, eps).detach(), first_order(f, theta, 0.4, eps)
+        )
     for rows in RIGHT["surrogate_gradient"]:
         torch.testing.assert_close(rows(f, theta, 0.4, eps), zero_order(f, theta, 0.4, eps))
     places, heights = noise[-n:, 0].sort().values, noise[:n, 0]

@@ -16,7 +16,7 @@ from smoothlib.smoothing import boundary_term
 Rows = Callable[[BallWall, Tensor, float, Tensor], Tensor]
 Bias = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
-STEPS = 60
+STEPS = 40
 RATE = 0.002
 N = 20
 
@@ -52,8 +52,8 @@ def climb_past_the_wall(rows: Rows = first_order, bias: Bias | None = None) -> F
                            "guide"),
                     m.handle(now.theta0, 0, {"x": "theta0"}, arrows=[(1, 0), (-1, 0)]),
                 ],
-                "steps": [m.curve(TIMES, wall(path), ROLES[name], t=TIMES)
-                          for name, path in paths.items()],
+                "steps": [mark for name, path in paths.items()
+                          for mark in _history(wall(path), name)],
             },
             readout=[
                 [f"step **{k}**" for k in range(STEPS + 1)],
@@ -70,7 +70,7 @@ def climb_past_the_wall(rows: Rows = first_order, bias: Bias | None = None) -> F
         [
             Column([plot("landscape", "Landscape", "*J* and *F*, metres", 14.5, height=230)], 1.3),
             Column([Panel("steps", "Progress", "*J*, metres", Axis(0, STEPS, 4, unit="step"),
-                          Axis(0, 14.5, 4))]),
+                          Axis(0, 14.5, 4), right=66)]),
         ],
         [
             Slider("theta0", "start theta in radians", "*θ*_{0}", 0.3, 1.5, 0.7, 0.01,
@@ -94,6 +94,13 @@ def _bias(
     if bias is not None:
         return bias(places, heights, theta, sigma)
     return -boundary_term(BallWall().jumps(), theta, sigma)
+
+
+def _history(height: Tensor, name: str) -> list[Mark]:
+    return [
+        m.curve(TIMES, height, ROLES[name], t=TIMES),
+        m.text(STEPS, float(height[-1]), name, ROLES[name], dx=6, dy=4),
+    ]
 
 
 def _climber(wall: BallWall, path: Tensor, name: str) -> list[Mark]:

@@ -79,7 +79,7 @@ def nothing_seen(nu: float, n: int) -> float:
 @cache
 def exact_variances() -> tuple[Tensor, Tensor, Tensor]:
     """Widths, and the variance of one first-order and one zero-order sample at each."""
-    widths = torch.logspace(*map(math.log10, WIDTHS), 61, dtype=torch.float64)
+    widths = torch.logspace(math.log10(WIDTHS[0]), math.log10(WIDTHS[1]), 61, dtype=torch.float64)
     exact = [variance_exact(SoftStep(width=w), HERE, 1.0) for w in widths.tolist()]
     first, zero = zip(*((v.first_order, v.finite_difference) for v in exact), strict=True)
     return widths, torch.cat(first), torch.cat(zero)

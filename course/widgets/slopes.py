@@ -14,6 +14,7 @@ from course.widgets.figure import (
     Choice,
     Clock,
     Column,
+    Control,
     Figure,
     NewNoise,
     Panel,
@@ -208,13 +209,15 @@ def slope_of_the_mean(
             "as samples are added.",
         )
 
-    sliders = [*views[first].sliders, NewNoise()]
+    controls: list[Control] = [*views[first].sliders, NewNoise()]
+    if f is None:
+        controls.insert(0, Choice("what", "Objective", views, first))
     return Figure(
         question,
         f"Drag the ring. Each measured point has {MEASURED} samples, its bar two standard errors. "
         "Press play for more samples at *θ*.",
         [Column(views[first].panels[:2], 1.25), Column(views[first].panels[2:])],
-        sliders if f else [Choice("what", "Objective", views, first), *sliders],
+        controls,
         draw,
         Clock(end=len(MOST) - 1, seconds=8, label="more samples"),
     )
@@ -247,18 +250,19 @@ class _Scene:
     def view(self) -> View:
         low, high = self.window
         across = Axis(low, high, 5, unit="*θ*")
+        step = 10 ** math.floor(math.log10((high - low) / 100))
         return View(
             [
                 Panel("objective", "Objective", f"*f* and smoothed *F*{self.unit}", across,
                       self.values, height=150, right=20),
-                Panel("gradient", "Slope of the mean", "and mean of the slopes", across, self.slopes,
-                      height=150, right=20),
+                Panel("gradient", "Slope of the mean", "and mean of the slopes", across,
+                      self.slopes, height=150, right=20),
                 Panel("more", "More samples", "at the same *θ*",
-                      Axis(10, MOST[-1], (10, 100, 1000, 10_000, 100_000), "~s", log=True), self.slopes,
-                      right=20),
+                      Axis(10, MOST[-1], (10, 100, 1000, 10_000, 100_000), "~s", log=True),
+                      self.slopes, right=20),
             ],
             [
-                Slider("theta", "point theta", "*θ*", low, high, self.theta, (high - low) / 240,
+                Slider("theta", "point theta", "*θ*", low, high, self.theta, step,
                        under="gradient"),
                 Slider("sigma", "noise sigma", "*σ*", *self.sigmas, self.sigma, format=".2~g",
                        log=True),
@@ -413,7 +417,9 @@ def map_of_signs() -> Tensor:
     """0.6 where E J' and ∇F have opposite signs, 0.15 where not, nan where |∇F| < FAINT."""
     wall = BallWall()
     theta = torch.linspace(*MAP_THETA, 96, dtype=torch.float64)
-    sigma = torch.logspace(*map(math.log10, MAP_SIGMA), 64, dtype=torch.float64)
+    sigma = torch.logspace(
+        math.log10(MAP_SIGMA[0]), math.log10(MAP_SIGMA[1]), 64, dtype=torch.float64
+    )
     at, width = torch.broadcast_tensors(theta[None, :, None], sigma[:, None, None])
     truth = wall.smoothed_grad(at, width[..., 0])[..., 0]
     limit = mean_slope(wall, at, width[..., 0])[..., 0]

@@ -152,7 +152,7 @@ def _rows(rows: Tensor, theta: float) -> list[Mark]:
 
 
 def _over_sigma(theta: float, sigma: float) -> list[Mark]:
-    s = torch.logspace(*map(math.log10, SIGMAS), 61, dtype=torch.float64)
+    s = torch.logspace(math.log10(SIGMAS[0]), math.log10(SIGMAS[1]), 61, dtype=torch.float64)
     marks = [m.line([sigma, sigma], [-9, 9], "guide")]
     for i, way in enumerate(WAYS, start=1):
         y = [way.mean(theta, width) for width in s.tolist()]

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smoothlib import Jumps
+from smoothlib import Jumps, Objective
 from smoothlib.smoothing import boundary_term, density, slope
 
 NODES = 4001
@@ -14,7 +14,7 @@ JUMP = 0.01  # of the range of f, between two nodes, beyond what the slopes ther
 
 
 class Tabulated:
-    """f on [low, high] from its values and slopes at NODES points, each right of its neighbourhood.
+    """f on [low, high] from its values and slopes at NODES points, each valid halfway to the next.
 
     It is called as an objective, points (..., 1) to (...), has the slope that autograd gives f,
     and its truth is a sum over the nodes: good for a picture, to three digits, not for a test.
@@ -68,6 +68,6 @@ class Tabulated:
         return weight / weight.sum(-1, keepdim=True), eps
 
 
-def mean_slope(f: Tabulated, theta: Float[Tensor, "*batch 1"], sigma: float) -> Tensor:
-    """E f'(θ + σε), what first-order gradients tend to; f an objective, or tabulated."""
+def mean_slope(f: Objective | Tabulated, theta: Float[Tensor, "*batch 1"], sigma: float) -> Tensor:
+    """E f'(θ + σε), what first-order gradients tend to."""
     return f.smoothed_grad(theta, sigma) - boundary_term(f.jumps(), theta, sigma)
