@@ -11,7 +11,7 @@ Nothing here knows an exercise; mistakes that leave no such trace are in `course
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -53,7 +53,7 @@ def compare(got: Tensor, wanted: Tensor, named: Named, within: float) -> Differe
 def compare_shapes(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference:
     """How `got` came by another shape than that of `wanted`."""
     headline = f"wrong shape: {tuple(got.shape)}; {tuple(wanted.shape)} is expected"
-    for find in (_transposed, _reduced, _not_reduced, _reshaped, _one_more_or_less, _other_axis):
+    for find in (_transposed, _reshaped, _reduced, _not_reduced, _one_more_or_less, _other_axis):
         if found := find(got, wanted, named, within):
             return found if found.headline else Difference(headline, found.hint)
     return Difference(headline)
@@ -79,7 +79,8 @@ def _factor(got: Tensor, wanted: Tensor, named: Named, within: float) -> Differe
     factor = float((got * wanted).sum() / (wanted * wanted).sum())
     if not close(got, factor * wanted, within * (1 + abs(factor))):
         return _factor_of_each(got, wanted, named, within)
-    names = name_number(factor, named, 2 * within * (1 + abs(factor)) / size, pairs=_many(wanted))
+    tolerance = 2 * within * (1 + abs(factor)) / size
+    names = name_number(factor, named, tolerance, pairs=_many(wanted))
     if not names and not _many(wanted):
         return None
     return Difference(
@@ -220,41 +221,49 @@ REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
 # --- naming numbers --------------------------------------------------------------------------
 
 
-def name_number(x: float, named: Named, within: float, pairs: bool = True) -> list[str]:
+def name_number(
+    x: float, named: Named, within: float, rough: bool = False, pairs: bool = True
+) -> list[str]:
     """What x is in terms of the arguments, or of a constant: "1 / sigma", "2". At most two names.
 
-    Only where no single quantity fits, and with `pairs`, products and quotients of two are tried.
+    What is made of two quantities is tried only where no single one fits. For a number that is
+    known only roughly too much fits: two names are shown, the arguments' own before constants.
     """
     tolerance = max(within, 1e-9 * abs(x))
     sign, size = ("-" if x < 0 else ""), abs(x)
-    own, constants = dict(_quantities(named)), dict(_powers(CONSTANTS.items()))
     if abs(size - 1) <= tolerance:
         return []
-    found = _fitting(own, size, tolerance) + _fitting(constants, size, tolerance)
-    if not found and pairs:
-        found = _fitting(dict(_products(own, constants)), size, tolerance)
-        found = found if len(found) <= NAMES_SHOWN else []
-    return [f"{sign}{name}" for name in found[:NAMES_SHOWN]]
-
-
-def _fitting(quantities: Mapping[str, float], x: float, within: float) -> list[str]:
-    return [name for name, value in quantities.items() if abs(value - x) <= within]
+    own, constants = dict(_quantities(named)), dict(_powers(CONSTANTS.items()))
+    tiers = [own | constants]
+    if not rough:
+        tiers += [dict(_less_one(named)), dict(_products(own, constants)) if pairs else {}]
+    for tier in tiers:
+        if found := [name for name, value in tier.items() if abs(value - size) <= tolerance]:
+            few = rough or len(found) <= NAMES_SHOWN
+            return [f"{sign}{name}" for name in found[:NAMES_SHOWN]] if few else []
+    return []
 
 
 def _quantities(named: Named) -> Iterator[tuple[str, float]]:
     """Positive numbers that the arguments hold or imply, with their names."""
     numbers = {name: float(x) for name, x in named.items() if _is_number(x)}  # type: ignore[arg-type]
     squares = {f"{name}²": x * x for name, x in numbers.items()}
-    roots = {f"√{name}": math.sqrt(abs(x)) for name, x in numbers.items()}
-    yield from _powers((numbers | squares | roots | dict(_values(named))).items())
+    sizes = {name: float(n) for name, n in _sizes(named)}
+    roots = {f"√{name}": math.sqrt(abs(x)) for name, x in (numbers | sizes).items()}
+    yield from _powers((numbers | squares | sizes | roots | dict(_values(named))).items())
+
+
+def _less_one(named: Named) -> Iterator[tuple[str, float]]:
+    """n - 1 and n / (n - 1), with their reciprocals, for every length n above 1."""
     for name, n in _sizes(named):
-        less = {f"({name} - 1)": n - 1.0, f"{name} / ({name} - 1)": n / max(n - 1, 1)}
-        yield from _powers(({name: float(n), f"√{name}": math.sqrt(n)} | less).items())
+        if n > 1:
+            less = {f"({name} - 1)": n - 1.0, f"{name} / ({name} - 1)": n / (n - 1)}
+            yield from _powers(less.items())
 
 
-def _powers(items: object) -> Iterator[tuple[str, float]]:
+def _powers(items: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float]]:
     """Each number and its reciprocal, leaving out what is 0 or 1."""
-    for name, x in items:  # type: ignore[attr-defined]
+    for name, x in items:
         if x and math.isfinite(x) and abs(abs(x) - 1) > 1e-9:
             yield name, abs(x)
             top, slash, bottom = name.partition(" / ")

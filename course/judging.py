@@ -53,9 +53,12 @@ def mean_problem(
     if problem := _returned(outcome) or _not_rows(outcome.value, mean):
         return problem
     rows = tensor(outcome.value).double()
-    if problem := _biased(rows, mean.double(), named):
+    if sd is not None and bool((sd > 0).all()) and not bool(rows.std(0).any()):
+        hint = f"All {len(rows)} rows are the same. Are they averages already?"
+        return Problem("less noisy than it can be", hint)
+    if problem := _biased(rows, mean, named):
         return problem
-    if sd is not None and (problem := _spread(rows, sd.double(), named)):
+    if sd is not None and (problem := _spread(rows, sd, named)):
         return problem
     return _changed(outcome, args)
 
@@ -226,8 +229,8 @@ def _biased(rows: Tensor, mean: Tensor, named: Named) -> Problem | None:
     worst = int(strays.argmax())
     by, side = float(strays.flatten()[worst]), (found - mean).flatten()[worst] > 0
     at = "" if mean.ndim == 0 else f" at index {worst if mean.ndim == 1 else _index(worst, mean)}"
-    many = f"{by:.1f}" if by < 1000 else f"{by:.2g}"
-    far = f"{many} standard errors too {'large' if side else 'small'}{at}"
+    size = "far" if math.isinf(by) else f"{by:.1f} standard errors"
+    far = f"{size} too {'large' if side else 'small'}{at}"
     shown = [
         ("returned", f"{len(rows)} rows: mean {show(found)}, standard error {show(error)}"),
         ("expected", f"mean {show(mean)}, within {STANDARD_ERRORS:g} standard errors"),
@@ -248,7 +251,7 @@ def _trace(found: Tensor, mean: Tensor, error: Tensor, named: Named) -> str:
     factor = float((found * mean).sum() / (mean * mean).sum()) if size else 0.0
     if not size or not close(found, factor * mean, within):
         return "More samples would not help: the mean goes to the wrong value."
-    names = name_number(factor, named, within / size, pairs=False)
+    names = name_number(factor, named, within / size, rough=True)
     named_ = f"{' or '.join(names)} ({factor:.3g})" if names else f"{factor:.3g}"
     return f"The mean is about {named_} times the expected one."
 
@@ -273,7 +276,7 @@ def _spread(rows: Tensor, sd: Tensor, named: Named) -> Problem | None:
     ]
 
     def closer() -> Difference:
-        names = name_number(ratio, named, tolerance, pairs=False)
+        names = name_number(ratio, named, tolerance, rough=True)
         times = f"{' or '.join(names)} ({ratio:.3g})" if names else f"{ratio:.3g}"
         hint = "" if ratio > 1 else "Are the rows averages already, or do they share their noise?"
         return Difference(f"{kind}: {times} times the expected standard deviation", hint)

@@ -32,6 +32,48 @@ REMEDIES = {
     r"^math domain error$": (
         "A number under a root is negative, or one in an arccos is larger than 1."
     ),
+    r"must be Tensor, not (float|int)": (
+        "The functions of torch take tensors. For a number there is math.cos and its like."
+    ),
+    r"must match the size|not broadcast|shapes cannot be multiplied|inconsistent tensor size": (
+        "Two shapes do not go together. values[:, None] gives n numbers an axis of length 1, so "
+        "that shape (n, 1) times (n, d) works row by row."
+    ),
+    r"zero-dimensional tensor .* cannot be concatenated|to be equal size": (
+        "torch.stack joins tensors of one shape along a new axis; torch.cat joins along an axis "
+        "that they have."
+    ),
+    r"Dimension out of range": "dim counts the axes from 0, and this tensor has fewer of them.",
+    r"does not require grad": (
+        "Nothing here was differentiable: call requires_grad_() on a copy of the point before you "
+        "compute the value. A function of comparisons alone has no graph, and its gradient is 0."
+    ),
+    r"backward through the graph a second": (
+        "The graph is gone after one backward or autograd.grad: compute the value anew."
+    ),
+    r"grad can be implicitly created only for scalar": (
+        "Only one number can be differentiated at once: take the sum of the values first."
+    ),
+    r"not have been used in the graph": (
+        "The value does not depend on the tensor by which you differentiate: compute it from the "
+        "one that requires grad."
+    ),
+    r"leaf Variable that requires grad|modified by an inplace": (
+        "A tensor that autograd needs was changed in place: write x = x + dx, not x += dx."
+    ),
+    r"on Tensor that requires grad": "Call detach() first, or do without numpy.",
+    r"expected (m1 and m2|scalar type)|same dtype|dtype .* but (got|found)": (
+        "Tensors of two dtypes met: make new ones with dtype=theta.dtype."
+    ),
+    r"positional argument|exactly one argument|unexpected keyword": (
+        "A call has more or fewer arguments than the function's first line. The check calls yours "
+        "as shown under tried: leave its first line as it was."
+    ),
+    r"^name '\w+' is not defined": (
+        "Is it spelled as in the first line of the function? If a cell above defines it, run that."
+    ),
+    r"division by zero": "A number that can be 0 is divided by: look at the inputs of this call.",
+    r"maximum recursion depth": "The function calls itself without end.",
 }
 
 
