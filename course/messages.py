@@ -6,6 +6,7 @@ import reprlib
 import textwrap
 import traceback
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -86,6 +87,29 @@ def row(label: str, text: str) -> str:
         subsequent_indent=" " * 12,
         break_on_hyphens=False,  # a hyphen in code is a minus
     )
+
+
+class Message(NamedTuple):
+    """A message, taken apart: what is wrong, the rows, and whatever else it holds."""
+
+    headline: str
+    rows: list[tuple[str, str]]
+    rest: str
+
+
+def parse(text: str) -> Message:
+    """Take apart what a headline and `row` made; other lines are the rest."""
+    headline, *lines = text.split("\n")
+    rows: list[tuple[str, str]] = []
+    rest = []
+    for line in lines:
+        if found := re.fullmatch(r"  ([a-z]{1,9}) +(\S.*)", line):
+            rows.append((found[1], found[2]))
+        elif rows and line.startswith(" " * 12):
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip()}")
+        else:
+            rest.append(line)
+    return Message(headline, rows, "\n".join(rest))
 
 
 def show(x: object) -> str:
