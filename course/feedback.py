@@ -25,6 +25,7 @@ from course.messages import Message, parse, row
 
 PAGE_BYTES = 100_000
 NAME_LENGTH = 100
+ROW_LENGTH = 600
 HIDDEN = "Hidden test: "
 # An absolute path: two parts at least, on Linux or Windows; its last part stays.
 PATH = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+-]+)+[/\\]([\w.@+-]+)")
@@ -178,7 +179,7 @@ def _once(entry: Entry, seen: set[str]) -> Entry:
 def _shown(test: TestResult, budget: int) -> Message:
     """What may be shown of a message: of a hidden test only its name and hint."""
     headline, rows, rest = parse(test.message[: 4 * budget])
-    rows = [(label, harmless(text, budget)) for label, text in rows]
+    rows = [(label, harmless(text, ROW_LENGTH)) for label, text in rows]
     lines = [harmless(line.rstrip(), budget) for line in _own_lines(rest)]
     if test.hidden:
         named = headline.startswith(HIDDEN)
