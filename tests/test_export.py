@@ -54,7 +54,7 @@ def test_an_export_stops_at_a_missing_mark_until_a_person_gives_it(
 def test_nbgraders_columns_hold_a_name_with_a_comma(gradebook: Gradebook, tmp_path: Path) -> None:
     mark(gradebook, 2)
     ours, theirs = (
-        plugin(to=str(tmp_path / name))
+        plugin(to=str(tmp_path / name), assignment=["01_throw"])
         for plugin, name in ((CheckedCsvExport, "ours.csv"), (CsvExportPlugin, "theirs.csv"))
     )
     ours.export(gradebook)
