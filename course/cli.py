@@ -50,6 +50,26 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if passed else 1
 
 
+def _progress(options: argparse.Namespace) -> int:
+    from course.progress import standings, table
+    from course.release import ROOT
+
+    folder = options.folder or ROOT / "exercises"
+    rows = standings(folder, run=options.run_now)
+    if not rows:
+        raise CourseError(f"no notebooks in {folder}; they lie in NN_topic/topic.ipynb there")
+    print(table(rows))
+    if not options.run_now:
+        print("As last run and saved in the notebooks; course progress --run runs all checks now.")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    plugin = {"nbgrader": "CheckedCsvExport", "canvas": "CanvasExport"}[options.columns]
+    target = ["--to", options.to] if options.to else []
+    return _nbgrader(["export", f"--exporter=course.export.{plugin}", *target])
+
+
 def _nbgrader(arguments: list[str]) -> int:
     """Run nbgrader where it finds our configuration, whatever the current folder."""
     paths = [str(Path(__file__).resolve().parent), os.environ.get("JUPYTER_CONFIG_PATH", "")]
@@ -75,9 +95,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.set_defaults(run=_check)
 
+    verb = verbs.add_parser("progress", help="where you stand, one line for each exercise")
+    verb.add_argument("folder", nargs="?", type=Path, help="of your notebooks, if not exercises/")
+    verb.add_argument("--run", dest="run_now", action="store_true", help="run all checks first")
+    verb.set_defaults(run=_progress)
+
     verb = verbs.add_parser("release", help="make exercises/ from solutions/")
     verb.add_argument("exercise", nargs="?", metavar="NN", help="01; all if left out")
     verb.set_defaults(run=_release)
+
+    verb = verbs.add_parser("export", help="write the marks as CSV")
+    verb.add_argument(
+        "--columns", choices=("nbgrader", "canvas"), default="nbgrader", help="for whom"
+    )
+    verb.add_argument("--to", metavar="FILE", help="grades.csv or canvas.csv if left out")
+    verb.set_defaults(run=_export)
 
     verbs.add_parser("nbgrader", help="run nbgrader with the course's configuration")
     return parser

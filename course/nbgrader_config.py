@@ -14,6 +14,8 @@ from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 from sqlalchemy.exc import SAWarning
 
+from course.release import CODE_STUB, TEXT_STUB
+
 ROOT = Path(__file__).resolve().parent.parent
 CLASSROOM = ROOT / "classroom"
 # Neither SQLite nor the exchange makes the folder it writes into.
@@ -41,8 +43,8 @@ c.CourseDirectory.ignore = [
     ".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.py", "*.md"
 ]  # fmt: skip
 
-c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # write your code here"}
-c.ClearSolutions.text_stub = "*Write your answer here.*"
+c.ClearSolutions.code_stub = {"python": CODE_STUB}
+c.ClearSolutions.text_stub = TEXT_STUB
 
 # A submission could tag the test cells "skip-execution", and a test that did not run has passed.
 c.ExecutePreprocessor.skip_cells_with_tag = ""
