@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 Named = Mapping[str, object]
+OVER = " \u2215 "  # a division slash: JupyterLab colours the plain one as the path of a file
 CONSTANTS = {
     "2": 2.0,
     "3": 3.0,
@@ -27,7 +28,7 @@ CONSTANTS = {
     "2 π": 2 * math.pi,
     "√π": math.sqrt(math.pi),
     "√(2 π)": math.sqrt(2 * math.pi),
-    "180 / π": 180 / math.pi,
+    f"180{OVER}π": 180 / math.pi,
     "10": 10.0,
     "100": 100.0,
     "1000": 1000.0,
@@ -91,7 +92,7 @@ def _factor(got: Tensor, wanted: Tensor, named: Named, within: float) -> Differe
 def _factor_of_each(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference | None:
     """A factor that is a tensor: each value times its own argument, or divided by it."""
     for name, x in _tensors(named, got):
-        for label, factor in ((name, x), (f"1 / {name}", 1 / x), (f"{name}²", x * x)):
+        for label, factor in ((name, x), (f"1{OVER}{name}", 1 / x), (f"{name}²", x * x)):
             if factor.isfinite().all() and close(got, factor * wanted, within * _largest(factor)):
                 hint = f"Every value is {label} times the expected one."
                 return Difference("wrong factor", hint)
@@ -257,7 +258,7 @@ def _less_one(named: Named) -> Iterator[tuple[str, float]]:
     """n - 1 and n / (n - 1), with their reciprocals, for every length n above 1."""
     for name, n in _sizes(named):
         if n > 1:
-            less = {f"({name} - 1)": n - 1.0, f"{name} / ({name} - 1)": n / (n - 1)}
+            less = {f"({name} - 1)": n - 1.0, f"{name}{OVER}({name} - 1)": n / (n - 1)}
             yield from _powers(less.items())
 
 
@@ -266,20 +267,20 @@ def _powers(items: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float]]:
     for name, x in items:
         if x and math.isfinite(x) and abs(abs(x) - 1) > 1e-9:
             yield name, abs(x)
-            top, slash, bottom = name.partition(" / ")
-            yield (f"{bottom} / {top}" if slash else f"1 / {name}"), 1 / abs(x)
+            top, slash, bottom = name.partition(OVER)
+            yield (f"{bottom}{OVER}{top}" if slash else f"1{OVER}{name}"), 1 / abs(x)
 
 
 def _products(own: Mapping[str, float], constants: Mapping[str, float]) -> Iterator:
     """Products of two quantities, one of them at least made of the arguments."""
-    plain = {name: x for name, x in own.items() if " / " not in name}
-    others = {name: x for name, x in constants.items() if " / " not in name}
+    plain = {name: x for name, x in own.items() if OVER not in name}
+    others = {name: x for name, x in constants.items() if OVER not in name}
     for (a, x), (b, y) in itertools.product(plain.items(), (plain | others).items()):
         if a != b:
             yield f"{b} {a}", x * y
-            yield f"{a} / {b}", x / y
-            yield f"{b} / {a}", y / x
-            yield f"1 / ({b} {a})", 1 / (x * y)
+            yield f"{a}{OVER}{b}", x / y
+            yield f"{b}{OVER}{a}", y / x
+            yield f"1{OVER}({b} {a})", 1 / (x * y)
 
 
 def _sizes(named: Named) -> Iterator[tuple[str, int]]:

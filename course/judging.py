@@ -157,7 +157,9 @@ def _form(
 
 def _not_finite(got: Tensor, wanted: Tensor) -> Problem | None:
     if got.isnan().any() and not wanted.isnan().any():
-        return Problem("not a number (nan) came back", "Look for 0 / 0, or a root of less than 0.")
+        return Problem(
+            "not a number (nan) came back", "Look for 0 divided by 0, or a root of less than 0."
+        )
     if got.isinf().any() and not wanted.isinf().any():
         hint = "Look for a division by 0, a logarithm of 0, or an exp of something large."
         return Problem("an infinite value (inf) came back", hint)

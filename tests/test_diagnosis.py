@@ -52,18 +52,18 @@ def says(expression: str, wanted: str = "rows.mean(0)", eps: torch.Tensor = EPS)
         ("-g", "wrong sign", "Every value has the wrong sign."),
         ("g.abs()", "wrong sign", "values have the wrong sign, and only that."),
         ("g * sigma", "wrong factor", "Every value is sigma (0.3) times the expected one."),
-        ("g / sigma", "wrong factor", "1 / sigma (3.333) times"),
-        ("-g / sigma", "wrong factor", "-1 / sigma (-3.333) times"),
-        ("g / sigma**2", "wrong factor", "1 / sigma² (11.11) times"),
+        ("g / sigma", "wrong factor", "1 ∕ sigma (3.333) times"),
+        ("-g / sigma", "wrong factor", "-1 ∕ sigma (-3.333) times"),
+        ("g / sigma**2", "wrong factor", "1 ∕ sigma² (11.11) times"),
         ("g * sigma**0.5", "wrong factor", "√sigma (0.5477) times"),
         ("2 * g", "wrong factor", "Every value is 2 times"),
-        ("g / 2", "wrong factor", "1 / 2 (0.5) times"),
-        ("g / math.sqrt(2 * math.pi)", "wrong factor", "1 / √(2 π) (0.3989) times"),
+        ("g / 2", "wrong factor", "1 ∕ 2 (0.5) times"),
+        ("g / math.sqrt(2 * math.pi)", "wrong factor", "1 ∕ √(2 π) (0.3989) times"),
         ("rows.sum(0)", "wrong factor", "len(eps) (7) times"),
-        ("g / len(eps)", "wrong factor", "1 / len(eps) (0.1429) times"),
-        ("g / math.sqrt(len(eps))", "wrong factor", "1 / √len(eps) (0.378) times"),
-        ("rows.sum(0) / (len(eps) - 1)", "wrong factor", "len(eps) / (len(eps) - 1) (1.167) times"),
-        ("g * sigma / len(eps)", "wrong factor", "sigma / len(eps) (0.04286) times"),
+        ("g / len(eps)", "wrong factor", "1 ∕ len(eps) (0.1429) times"),
+        ("g / math.sqrt(len(eps))", "wrong factor", "1 ∕ √len(eps) (0.378) times"),
+        ("rows.sum(0) / (len(eps) - 1)", "wrong factor", "len(eps) ∕ (len(eps) - 1) (1.167) times"),
+        ("g * sigma / len(eps)", "wrong factor", "sigma ∕ len(eps) (0.04286) times"),
         ("g * base", "wrong factor", "f(theta) ("),
         ("g * 0.77", "wrong factor", "Every value is 0.77 times the expected one."),
         ("g * theta", "wrong factor", "Every value is theta times the expected one."),
@@ -72,7 +72,7 @@ def says(expression: str, wanted: str = "rows.mean(0)", eps: torch.Tensor = EPS)
         (
             "(values[:, None] * eps / sigma).mean(0)",
             "wrong offset",
-            "f(theta) / sigma (33.65) times eps.mean(0).",
+            "f(theta) ∕ sigma (33.65) times eps.mean(0).",
         ),
         ("g.flip(0)", "wrong order", "in reverse order"),
         ("g.roll(1)", "wrong index", "one place too late"),
@@ -108,7 +108,7 @@ def test_the_difference_is_named(wrong: str, headline: str, hint: str) -> None:
         ),
         ("rows.flatten()", "wrong shape: (21,); (7, 3)", "in another shape: reshape"),
         ("rows * eps", "wrong factor", "Every value is eps times"),
-        ("values[:, None] * eps / sigma", "wrong offset", "f(theta) / sigma (33.65) times eps."),
+        ("values[:, None] * eps / sigma", "wrong offset", "f(theta) ∕ sigma (33.65) times eps."),
     ],
 )
 def test_the_difference_between_rows_is_named(wrong: str, headline: str, hint: str) -> None:
@@ -131,7 +131,7 @@ def test_one_number_gets_a_factor_only_if_that_factor_has_a_name() -> None:
         return values.var(correction=0)
 
     values = torch.tensor([1.0, 2.0, 4.0, 5.5], dtype=torch.float64)
-    with pytest.raises(CheckFailed, match=r"The value is \(len\(values\) - 1\) / len\(values\)"):
+    with pytest.raises(CheckFailed, match=r"The value is \(len\(values\) - 1\) ∕ len\(values\)"):
         check(variance, values, gives=values.var(), known=KNOWN)
     with pytest.raises(CheckFailed) as failure:
         check(variance, values, gives=torch.tensor(2.345, dtype=torch.float64), known=KNOWN)
@@ -214,7 +214,7 @@ def test_an_unbiased_estimator_passes(capsys: pytest.CaptureFixture) -> None:
     [
         ("-rows", "The sign is wrong."),
         ("rows * sigma", "The mean is about sigma or"),
-        ("rows / sigma", "The mean is about 1 / sigma or"),
+        ("rows / sigma", "The mean is about 1 ∕ sigma or"),
         ("rows + 1", "More samples would not help"),
     ],
 )
@@ -238,7 +238,7 @@ def test_noise_is_measured_against_the_expected_standard_deviation() -> None:
     assert text.startswith("zero_order: too noisy: 5.") and "times the expected standard" in text
     assert "biased" not in verdict("rows + 30 * eps.roll(1, 0)", sd)
     text = verdict("rows.reshape(2000, 2, 3).mean(1)", sd)
-    assert "less noisy than it can be: 1 / √2 (0." in text
+    assert "less noisy than it can be: 1 ∕ √2 (0." in text
     assert "All 4000 rows are the same" in verdict("rows.mean(0).expand(4000, 3)", sd)
 
 
