@@ -10,15 +10,12 @@ what was expected, the likely mistake and what to reread. The likely mistake is 
 known mistakes on the same input: one that does the same as `f` is named (`course.mistakes`).
 
     started(f, ...)                                     stop in one line if f is still a stub
+    secret()                                            a generator for the inputs of a hidden test
 """
 
-import ast
 import copy
-import inspect
 import io
 import sys
-import textwrap
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -39,9 +36,11 @@ from course.messages import (
     show_call,
     show_error,
 )
+from course.stubs import excuse, unfinished
 
 # What math raises at every root of a negative number: shared by too many mistakes to name one.
 DOMAIN_ERROR = ValueError("math domain error")
+_next_seed: Callable[[], int] = lambda: 1  # noqa: E731  (what `secret` seeds its generator with)
 CHANGED = "the value is right, but the caller's tensor is not what it was"
 
 
@@ -137,8 +136,28 @@ def hidden(name: str, hint: str) -> Iterator[None]:
 def started(*functions: Callable) -> None:
     """Raise NotStarted if one of these is still a stub; for cells that build on them."""
     for f in functions:
-        if "NotImplementedError" in getattr(getattr(f, "__code__", None), "co_names", ()):
-            raise NotStarted(_stub(f))
+        if said := unfinished(f):
+            raise NotStarted(said)
+
+
+def secret() -> torch.Generator:
+    """A generator for the inputs of a hidden test: other ones in every run of `course grade`.
+
+    So an answer that knows the inputs by heart fails. Without the grader, in `course check` and
+    plain nbgrader, its seed is fixed.
+    """
+    return torch.Generator().manual_seed(_next_seed())
+
+
+@contextmanager
+def secrets_from(seeds: Iterator[int]) -> Iterator[None]:
+    """Seed what `secret` gives by these numbers, in order."""
+    global _next_seed
+    before, _next_seed = _next_seed, lambda: next(seeds)
+    try:
+        yield
+    finally:
+        _next_seed = before
 
 
 def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known) -> None:
@@ -147,8 +166,8 @@ def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known
     problem = judge(outcome)
     if problem is None:
         return
-    if excuse := _excuse(f, outcome.error):
-        raise NotStarted(excuse) from outcome.error
+    if said := excuse(f, outcome.error):
+        raise NotStarted(said) from outcome.error
     got = (
         ("raised", show_error(outcome.error))
         if outcome.error
@@ -158,39 +177,6 @@ def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known
     rows += [_advice(outcome, args, judge, known), ("reread", known.reread)]
     text = "\n".join(row(label, text) for label, text in rows if text)
     raise CheckFailed(f"{name_of(f)}: {problem.headline}\n{text}") from outcome.error
-
-
-def _excuse(f: Callable, error: Exception | None) -> str:
-    """What to say if a stub raised this; nothing if anything else did."""
-    if not isinstance(error, NotImplementedError) or str(error):
-        return ""
-    *_, (inner, _line) = traceback.walk_tb(error.__traceback__)
-    if "site-packages" in inner.f_code.co_filename:
-        return ""
-    # A proxy of the student's function shows neither its frames nor its source.
-    own = inner.f_globals is getattr(f, "__globals__", None)
-    called = own and inner.f_code is not getattr(f, "__code__", None)
-    if called and "NotImplementedError" in inner.f_code.co_names:
-        return f"{name_of(f)} calls {inner.f_code.co_name}, which is not written yet."
-    return _stub(f)
-
-
-def _stub(f: Callable) -> str:
-    """What to say of a function that still raises NotImplementedError."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(f)))
-    except (OSError, TypeError, SyntaxError):
-        return f"{name_of(f)}: not started"
-    lines = [
-        isinstance(line, ast.Raise) and "NotImplementedError" in ast.unparse(line)
-        for line in getattr(tree.body[0], "body", [])
-        if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
-    ]
-    if not any(lines) or all(lines):
-        return f"{name_of(f)}: not started"
-    where = "below" if lines[-1] else "above"
-    still = f"`raise NotImplementedError` is still in your function, {where} your code"
-    return f"{name_of(f)}: {still}: delete that line."
 
 
 def _advice(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> tuple[str, str]:
