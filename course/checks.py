@@ -4,6 +4,8 @@
     check_mean(f, *args, gives=..., sd=..., known=...)  its rows must have this mean and spread
     check_raises(f, *args, error=..., known=...)        f(*args) must raise this
     hidden(name, hint=...)                              inside it, a failure shows only these
+    started(f, ...)                                     stop in one line if f is still a stub
+    secret()                                            a generator for the inputs of a hidden test
 
 `f` is all that is read of the student: tensors, numbers and callables go in, a value or an
 exception comes out. A failure raises CheckFailed, whose text says what was tried, what came back,
@@ -13,22 +15,18 @@ Where none does, the difference itself is looked at (`course.diagnosis`).
 
 The first line of a message tells the cases apart: not started; raised SomeError; returned a list, a
 tensor is expected; wrong shape, axis, dtype, sign, factor, offset, order, index; biased; too noisy.
-
-    started(f, ...)                                     stop in one line if f is still a stub
 """
 
-import ast
 import copy
 import inspect
 import io
 import sys
-import textwrap
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from course.judging import (
@@ -42,9 +40,11 @@ from course.judging import (
     value_problem,
 )
 from course.messages import name_of, remedy, row, show, show_call, show_error
+from course.stubs import excuse, unfinished
 
 # What math raises at every root of a negative number: shared by too many mistakes to name one.
 DOMAIN_ERROR = ValueError("math domain error")
+_next_seed: Callable[[], int] = lambda: 1  # noqa: E731  (what `secret` seeds its generator with)
 
 
 class Known(NamedTuple):
@@ -147,8 +147,28 @@ def hidden(name: str, hint: str) -> Iterator[None]:
 def started(*functions: Callable) -> None:
     """Raise NotStarted if one of these is still a stub; for cells that build on them."""
     for f in functions:
-        if "NotImplementedError" in getattr(getattr(f, "__code__", None), "co_names", ()):
-            raise NotStarted(_stub(f))
+        if said := unfinished(f):
+            raise NotStarted(said)
+
+
+def secret() -> torch.Generator:
+    """A generator for the inputs of a hidden test: other ones in every run of `course grade`.
+
+    So an answer that knows the inputs by heart fails. Without the grader, in `course check` and
+    plain nbgrader, its seed is fixed.
+    """
+    return torch.Generator().manual_seed(_next_seed())
+
+
+@contextmanager
+def secrets_from(seeds: Iterator[int]) -> Iterator[None]:
+    """Seed what `secret` gives by these numbers, in order."""
+    global _next_seed
+    before, _next_seed = _next_seed, lambda: next(seeds)
+    try:
+        yield
+    finally:
+        _next_seed = before
 
 
 def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known) -> object:
@@ -157,8 +177,8 @@ def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known
     problem = judge(outcome)
     if problem is None:
         return outcome.value
-    if excuse := _excuse(f, outcome.error):
-        raise NotStarted(excuse) from outcome.error
+    if said := excuse(f, outcome.error):
+        raise NotStarted(said) from outcome.error
     got = (
         ("raised", show_error(outcome.error))
         if outcome.error
@@ -189,39 +209,6 @@ def _named_arguments(f: Callable, args: tuple, known: Known) -> dict[str, object
         if len(plain) >= len(args):
             return dict(zip(plain, args, strict=False))
     return {}
-
-
-def _excuse(f: Callable, error: Exception | None) -> str:
-    """What to say if a stub raised this; nothing if anything else did."""
-    if not isinstance(error, NotImplementedError) or str(error):
-        return ""
-    *_, (inner, _line) = traceback.walk_tb(error.__traceback__)
-    if "site-packages" in inner.f_code.co_filename:
-        return ""
-    # A proxy of the student's function shows neither its frames nor its source.
-    own = inner.f_globals is getattr(f, "__globals__", None)
-    called = own and inner.f_code is not getattr(f, "__code__", None)
-    if called and "NotImplementedError" in inner.f_code.co_names:
-        return f"{name_of(f)} calls {inner.f_code.co_name}, which is not written yet."
-    return _stub(f)
-
-
-def _stub(f: Callable) -> str:
-    """What to say of a function that still raises NotImplementedError."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(f)))
-    except (OSError, TypeError, SyntaxError):
-        return f"{name_of(f)}: not started"
-    lines = [
-        isinstance(line, ast.Raise) and "NotImplementedError" in ast.unparse(line)
-        for line in getattr(tree.body[0], "body", [])
-        if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
-    ]
-    if not any(lines) or all(lines):
-        return f"{name_of(f)}: not started"
-    where = "below" if lines[-1] else "above"
-    still = f"`raise NotImplementedError` is still in your function, {where} your code"
-    return f"{name_of(f)}: {still}: delete that line."
 
 
 def _likely(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> tuple[str, str]:

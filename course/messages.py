@@ -135,9 +135,12 @@ def show_call(f: Callable, args: tuple) -> str:
 
 def show_error(error: Exception) -> str:
     """The exception, and the last line of the student's own code that it came through."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the check's call
-    own = [frame for frame in frames if frame.filename == frames[0].filename]
-    where = f"in your line: {own[-1].line}" if own and own[-1].line else ""
+    line = getattr(error, "line", None)  # known where the function ran elsewhere
+    if line is None:
+        frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the check's call
+        own = [frame for frame in frames if frame.filename == frames[0].filename]
+        line = own[-1].line if own else ""
+    where = f"in your line: {line}" if line else ""
     text = ": ".join(filter(None, [type(error).__name__, str(error)]))
     return ", ".join(filter(None, [text, where]))
 
@@ -149,6 +152,8 @@ def remedy(error: Exception) -> str:
 
 def in_words(x: object) -> str:
     """The kind of a value, with its article."""
+    if isinstance(x, Callable):
+        return "a function"
     kind = type(x).__name__
     return "a numpy array" if kind == "ndarray" else f"a{'n' * (kind[0] in 'aeio')} {kind}"
 
