@@ -3,15 +3,18 @@
     page(row)                   what the page says, ready to be shown
     as_html(page), as_text(page)
     write(row, folder)          both files, at the place where nbgrader looks for feedback
+    write_all(classroom)        those of everything that `course grade` has graded
 
 A row holds text that the student chose. So markup is escaped, whatever steers a terminal or the
 direction of writing is taken out, paths are cut to their last part, and length is limited.
 """
 
+import json
 import os
 import re
 import tempfile
 import unicodedata
+from collections.abc import Iterator
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -31,13 +34,18 @@ HIDDEN = "Hidden test: "
 PATH = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+-]+)+[/\\]([\w.@+-]+)")
 CODE = ("tried", "returned", "raised", "expected", "differs")
 SHOWN_OF_HIDDEN = ("hint", "reread")
+# What may be said of a hidden test besides: nothing in it depends on the inputs.
+SAID_BY_THE_GRADER = re.compile(
+    r"stopped after|not run|Not graded|the process ended|The notebook |There is no|.*not started$|"
+    r".*not written yet\.$|\w+ is not defined|\w+ is a "
+)
 REMARKS = {
     "graded": "",
     "duplicated cells": "An answer stands twice in the notebook: the first one counts.",
     "timed out": "An answer did not come to an end in time; tests that it held up have no points.",
     "crashed": "An answer ended the process it ran in; the tests after that got no points.",
-    "not readable": "The file could not be read as a notebook. Hand it in again.",
-    "missing": "There is no notebook of this name in what was handed in.",
+    "not readable": "Hand it in again: it could not be read.",
+    "missing": "Nothing was found to grade.",
 }
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -82,15 +90,17 @@ class Page(NamedTuple):
 def page(marks: Row) -> Page:
     """What the page of one submission says."""
     budget = PAGE_BYTES // 2 // max(len(marks.tests), 1)
+    remarks = [REMARKS[marks.status], *_same_for_all(marks, budget), _written(marks)]
+    tests = () if remarks[1:-1] else marks.tests
     number, _, topic = harmless(marks.assignment, NAME_LENGTH).partition("_")
     return Page(
         title=f"Exercise {number}: {topic.replace('_', ' ')}",
         student=harmless(marks.student, NAME_LENGTH),
         total=f"{marks.score:g} of {marks.max_score:g} points",
-        remarks=[remark for remark in (REMARKS[marks.status], _written(marks)) if remark],
+        remarks=[remark for remark in remarks if remark],
         functions=[
             _function(harmless(name, NAME_LENGTH), list(tests), budget)
-            for name, tests in groupby(marks.tests, lambda test: test.function)
+            for name, tests in groupby(tests, lambda test: test.function)
         ],
     )
 
@@ -122,7 +132,7 @@ def write(marks: Row, folder: Path) -> Path:
         CourseError: if the student or the assignment has a name that is no folder's.
     """
     for name in (marks.student, marks.assignment):
-        if name in ("", ".", "..") or not re.fullmatch(r"[^/\\\0]+", name):
+        if name in ("", ".", "..") or any(c and c in name for c in (os.sep, os.altsep, "\0")):
             raise CourseError(f"{name[:NAME_LENGTH]!r} cannot be the name of a folder")
     target = folder / marks.student / marks.assignment
     target.mkdir(parents=True, exist_ok=True)
@@ -131,11 +141,40 @@ def write(marks: Row, folder: Path) -> Path:
     return _replace(target / f"{marks.assignment[3:]}.html", as_html(content))
 
 
+def write_all(classroom: Path, assignment: str = "", student: str = "") -> Iterator[Row]:
+    """Write the pages of what lies in classroom/grading, into classroom/feedback; yield the rows.
+
+    With them go the two files that nbgrader's release_feedback asks for, where there are any.
+
+    Raises:
+        CourseError: for a file in classroom/grading that holds no marks.
+    """
+    for path in sorted((classroom / "grading").glob(f"{assignment or '*'}/*.json")):
+        try:
+            marks = Row.from_json(json.loads(path.read_bytes())["row"])
+        except (ValueError, KeyError, TypeError, OSError):
+            raise CourseError(f"{path} holds no marks; remove it, and grade again") from None
+        if student in ("", marks.student):
+            shown = write(marks, classroom / "feedback")
+            handed_in = classroom / "submitted" / marks.student / marks.assignment
+            for name in ("timestamp.txt", "submission_secret.txt"):
+                if (handed_in / name).is_file() and not (handed_in / name).is_symlink():
+                    _replace(shown.parent / name, (handed_in / name).read_text("utf-8")[:1000])
+            yield marks
+
+
 def harmless(text: str, length: int) -> str:
     """Text on one line without control and direction characters, paths cut to their last part."""
     kept = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in text[: 4 * length])
     bare = PATH.sub(r"\1", kept)
     return bare if len(bare) <= length else f"{bare[:length]} ..."
+
+
+def _same_for_all(marks: Row, budget: int) -> list[str]:
+    """What every test says, where all failed for one reason: there was no notebook, say."""
+    said = {test.message for test in marks.tests}
+    apart = len(said) > 1 or len(marks.tests) < 2 or said == {""}
+    return [] if apart else [_shown(marks.tests[0], budget).headline]
 
 
 def _written(marks: Row) -> str:
@@ -158,8 +197,10 @@ def _entry(test: TestResult, budget: int) -> Entry:
         return Entry(name, points, "right", "right", [], "")
     message = _shown(test, budget)
     if message.headline.startswith(HIDDEN):
-        name = message.headline.removeprefix(HIDDEN)
-        return Entry(name, points, "wrong", "a hidden test, not passed", message.rows, "")
+        said = message.headline.removeprefix(HIDDEN)
+        if said.startswith("it stopped"):
+            return Entry(name, points, "wrong", said, [], "")
+        return Entry(said, points, "wrong", "a hidden test, not passed", message.rows, "")
     if message.headline.endswith("not started"):
         return Entry(name, points, "waiting", "not started", [], "")
     verdict = message.headline.removeprefix(f"{test.function}: ") or "not passed"
@@ -183,7 +224,7 @@ def _shown(test: TestResult, budget: int) -> Message:
     lines = [harmless(line.rstrip(), budget) for line in _own_lines(rest)]
     if test.hidden:
         named = headline.startswith(HIDDEN)
-        headline = headline if named or headline.endswith("not started") else ""
+        headline = headline if named or SAID_BY_THE_GRADER.match(headline) else ""
         rows, lines = [row for row in rows if named and row[0] in SHOWN_OF_HIDDEN], []
     return _fitted(Message(harmless(headline, budget), rows, "\n".join(lines)), budget)
 
