@@ -8,6 +8,8 @@ from pathlib import Path
 
 from course import CourseError
 
+CLASSROOM = Path(__file__).resolve().parent.parent / "classroom"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb and return the exit status; an error the user can mend is one line on stderr."""
@@ -50,6 +52,20 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if passed else 1
 
 
+def _grade(options: argparse.Namespace) -> int:
+    from course.grading.run import Options, run
+
+    names = ("assignment", "student", "jobs", "json", "fresh", "replay", "isolation")
+    chosen = {name: getattr(options, name) for name in names}
+    return run(Options(classroom=options.classroom.resolve(), **chosen))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from course.doctor import examine
+
+    return examine()
+
+
 def _nbgrader(arguments: list[str]) -> int:
     """Run nbgrader where it finds our configuration, whatever the current folder."""
     paths = [str(Path(__file__).resolve().parent), os.environ.get("JUPYTER_CONFIG_PATH", "")]
@@ -58,6 +74,13 @@ def _nbgrader(arguments: list[str]) -> int:
         "JUPYTER_PREFER_ENV_PATH": "1",  # our python3 kernel, not one of that name in the home
     }
     return subprocess.call([sys.executable, "-m", "nbgrader", *arguments], env=environment)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} jobs; 1 at least")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +101,22 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("release", help="make exercises/ from solutions/")
     verb.add_argument("exercise", nargs="?", metavar="NN", help="01; all if left out")
     verb.set_defaults(run=_release)
+
+    verb = verbs.add_parser("grade", help="grade submissions, their answers jailed")
+    verb.add_argument("--assignment", metavar="NN", help="01, or 01_landscapes; all if left out")
+    verb.add_argument("--student", metavar="ID", help="all if left out")
+    verb.add_argument("--jobs", type=_positive, default=0, metavar="N", help="one for each core")
+    verb.add_argument("--classroom", type=Path, default=CLASSROOM, metavar="DIR")
+    verb.add_argument("--json", type=Path, metavar="FILE", help="write the rows of marks here")
+    again = verb.add_mutually_exclusive_group()
+    again.add_argument("--fresh", action="store_true", help="grade again what has not changed")
+    again.add_argument("--replay", action="store_true", help="the same secret inputs as before")
+    kinds = ("bubblewrap", "process")
+    verb.add_argument("--isolation", choices=kinds, default="bubblewrap", help="how to jail")
+    verb.set_defaults(run=_grade)
+
+    verb = verbs.add_parser("doctor", help="say what of the course works on this machine")
+    verb.set_defaults(run=_doctor)
 
     verbs.add_parser("nbgrader", help="run nbgrader with the course's configuration")
     return parser
