@@ -63,6 +63,16 @@ def released(name: str) -> bytes:
     return _generate(name, database=False)
 
 
+def register(name: str, db_url: str) -> None:
+    """Enter an exercise into the gradebook at this URL, without releasing it.
+
+    Raises:
+        CourseError: if the gradebook refuses, as it does when the cells of an exercise changed
+            while it holds submissions.
+    """
+    _generate(name, database=True, db_url=db_url)
+
+
 def configuration() -> Config:
     """course/nbgrader_config.py, loaded."""
     return PyFileConfigLoader("nbgrader_config.py", path=str(ROOT / "course")).load_config()
@@ -78,7 +88,7 @@ def answered(notebook: NotebookNode) -> list[str]:
     ]
 
 
-def _generate(name: str, database: bool) -> bytes:
+def _generate(name: str, database: bool, db_url: str | None = None) -> bytes:
     """Run nbgrader's generate_assignment into a folder of its own, which it may empty or remove."""
     from nbgrader.apps import NbGraderAPI  # a second that whoever only looks up names need not wait
 
@@ -86,6 +96,8 @@ def _generate(name: str, database: bool) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         config.CourseDirectory.release_directory = folder
         config.SaveCells.enabled = database
+        if db_url:
+            config.CourseDirectory.db_url = db_url
         config.GenerateAssignment.no_database = not database
         result = NbGraderAPI(config=config).generate_assignment(name)
         if not result["success"]:

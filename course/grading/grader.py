@@ -39,16 +39,22 @@ class Unreadable(Exception):
     """The submission cannot be read; the text says why."""
 
 
-class Absent(Exception):
+class Absent(Unreadable):
     """There is no notebook; the text says what there is."""
 
 
 @dataclass
 class Graded:
-    """A row, and the seeds that its hidden tests drew, by test."""
+    """A row, the seeds that its hidden tests drew, and what a person will read.
+
+    `written` says of each written answer whether there is one; `cells` are all cells as the
+    submission has them: kind, grade_id, cell id, source.
+    """
 
     row: Row
     draws: dict[str, list[int]] = field(default_factory=dict)
+    written: dict[str, bool] = field(default_factory=dict)
+    cells: list[list[str]] = field(default_factory=list)
 
 
 def grade(jail: Jail, exercise: Exercise, submission: Submission, seed: int) -> Graded:
@@ -57,15 +63,17 @@ def grade(jail: Jail, exercise: Exercise, submission: Submission, seed: int) -> 
     status: Status
     results: list[TestResult] = []
     draws: dict[str, list[int]] = {}
+    cells: list[list[str]] = []
     try:
-        cells, twice = read(jail, exercise, submission)
-    except Unreadable as error:
-        status, said = "not readable", f"The notebook cannot be read: {error}."
+        cells = read(jail, exercise, submission)
     except Absent as error:
         status, said = "missing", str(error)
+    except Unreadable as error:
+        status, said = "not readable", f"The notebook cannot be read: {error}."
     else:
         said = ""
-        session = Session(jail, exercise, cells)
+        codes, twice = chosen(exercise, cells)
+        session = Session(jail, exercise, codes)
         try:
             results = run_tests(session, seed, draws)
         finally:
@@ -75,12 +83,24 @@ def grade(jail: Jail, exercise: Exercise, submission: Submission, seed: int) -> 
         status = "crashed" if session.ended else status
         results = [_noted(result, twice) for result in results]
     if said:
-        results = [_result(exercise, test, said) for test in exercise.tests]
+        results = failed(exercise, said)
     score = sum(result.earned for result in results)
     seconds = round(time.monotonic() - began, 3)
     who, what = submission.student, submission.assignment
     row = Row(who, what, status, score, exercise.max_score, tuple(results), seconds)
-    return Graded(row, draws)
+    return Graded(row, draws, _written(exercise, cells), cells)
+
+
+def failed(exercise: Exercise, said: str) -> list[TestResult]:
+    """All tests failed, for one reason."""
+    return [_result(exercise, test, said) for test in exercise.tests]
+
+
+def _written(exercise: Exercise, cells: list[list[str]]) -> dict[str, bool]:
+    """Of each written answer, whether it differs from what the release says in its place."""
+    texts = {name: source for kind, name, _, source in reversed(cells) if kind == "markdown"}
+    empty = ("", " ".join(exercise.placeholder.split()))
+    return {name: " ".join(texts.get(name, "").split()) not in empty for name in exercise.written}
 
 
 def _noted(result: TestResult, twice: list[str]) -> TestResult:
@@ -91,12 +111,12 @@ def _noted(result: TestResult, twice: list[str]) -> TestResult:
     return TestResult(**{**vars(result), "message": f"{result.message}\n{note}".strip()})
 
 
-def read(jail: Jail, exercise: Exercise, submission: Submission) -> tuple[list[Code], list[str]]:
-    """The cells to run, in order, and the names of the answers of which there are several.
+def read(jail: Jail, exercise: Exercise, submission: Submission) -> list[list[str]]:
+    """The cells of a submission: kind, grade_id, cell id, source.
 
     The notebook is parsed in the jail: it may be built to exhaust whoever reads it.
     """
-    with _opened(submission.folder, exercise.file) as descriptor:
+    with opened(submission.folder, exercise.file) as descriptor:
         prisoner = jail.fork(descriptor)
         try:
             with within(STEP_S):
@@ -107,22 +127,24 @@ def read(jail: Jail, exercise: Exercise, submission: Submission) -> tuple[list[C
             prisoner.close()
     if isinstance(cells, str):
         raise Unreadable(wire.plain(cells))
-    return _chosen(exercise, cells)
+    if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
+        raise Unreadable("its cells are no cells")
+    return cells
 
 
-def _chosen(exercise: Exercise, cells: object) -> tuple[list[Code], list[str]]:
+def _is_cell(cell: object) -> bool:
+    return isinstance(cell, list) and len(cell) == 4 and all(isinstance(x, str) for x in cell)
+
+
+def chosen(exercise: Exercise, cells: list[list[str]]) -> tuple[list[Code], list[str]]:
+    """The cells to run, in order, and the names of the answers of which there are several."""
     ours = {cell.name for cell in exercise.cells}
     kept: list[Code] = []
     twice: list[str] = []
     taken: set[str] = set()
-    for number, cell in enumerate(cells if isinstance(cells, list) else []):
-        match cell:
-            case ["code", str(grade_id), str(name), str(source)]:
-                pass
-            case [str(), str(), str(), str()]:
-                continue
-            case _:
-                raise Unreadable("its cells are no cells")
+    for number, (kind, grade_id, name, source) in enumerate(cells):
+        if kind != "code":
+            continue
         known = grade_id or (name if name in ours else "")
         if known in exercise.answers:
             if known in taken:
@@ -136,7 +158,7 @@ def _chosen(exercise: Exercise, cells: object) -> tuple[list[Code], list[str]]:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path, file: str) -> Iterator[int]:
+def opened(folder: Path, file: str) -> Iterator[int]:
     """A plain file, opened to be read; no link, pipe or device."""
     path = folder / file
     for part in (folder.parent, folder):

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from course.release import ROOT
+from course.release import ROOT, configuration
 
 HIDDEN = re.compile(r"^\s*### BEGIN HIDDEN TESTS.*?^\s*### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
 
@@ -41,6 +41,7 @@ class Exercise:
     name: str
     cells: tuple[Cell, ...]
     notebook: NotebookNode
+    placeholder: str  # what the release has in place of a written answer
 
     @cached_property
     def answers(self) -> list[str]:
@@ -53,7 +54,23 @@ class Exercise:
     @property
     def file(self) -> str:
         """The name of a submitted notebook."""
-        return f"{self.name[3:]}.ipynb"
+        return f"{self.topic}.ipynb"
+
+    @property
+    def topic(self) -> str:
+        """The name of the notebook, as nbgrader knows it."""
+        return self.name[3:]
+
+    @cached_property
+    def graded(self) -> dict[str, float]:
+        """Points of every graded cell, written answers among them."""
+        ours = [cell.metadata.get("nbgrader", {}) for cell in self.notebook.cells]
+        return {cell["grade_id"]: float(cell["points"]) for cell in ours if cell.get("grade")}
+
+    @property
+    def written(self) -> list[str]:
+        """The written answers, which a person reads."""
+        return [name for name in self.graded if name not in {test.name for test in self.tests}]
 
     @property
     def max_score(self) -> float:
@@ -82,7 +99,8 @@ def load(name: str, root: Path = ROOT) -> Exercise:
     path = root / "solutions" / name / f"{name[3:]}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     cells = [_cell(cell) for cell in notebook.cells if cell.cell_type == "code"]
-    return Exercise(name, tuple(cells), notebook)
+    placeholder = str(configuration().ClearSolutions.text_stub)
+    return Exercise(name, tuple(cells), notebook, placeholder)
 
 
 def _cell(cell: NotebookNode) -> Cell:
