@@ -86,7 +86,7 @@ def remedy(error: Exception) -> str:
 
 def in_words(x: object) -> str:
     """The kind of a value, with its article."""
-    if isinstance(x, Callable):
+    if callable(x):
         return "a function"
     kind = type(x).__name__
     return "a numpy array" if kind == "ndarray" else f"a{'n' * (kind[0] in 'aeio')} {kind}"

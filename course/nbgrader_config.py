@@ -34,9 +34,7 @@ c.CourseDirectory.feedback_directory = "classroom/feedback"
 c.CourseDirectory.solution_directory = "classroom/solution"
 c.CourseDirectory.source_with_tests_directory = "classroom/source_with_tests"
 # Any database that SQLAlchemy knows: postgresql://user@host/name, say.
-c.CourseDirectory.db_url = os.environ.get(
-    "COURSE_GRADEBOOK", f"sqlite:///{CLASSROOM}/gradebook.db"
-)
+c.CourseDirectory.db_url = os.environ.get("COURSE_GRADEBOOK", f"sqlite:///{CLASSROOM}/gradebook.db")
 c.Exchange.root = str(CLASSROOM / "exchange")
 c.Exchange.cache = str(CLASSROOM / "cache")
 # Files beside a notebook are copied to students, and a text copy would carry the solution.
