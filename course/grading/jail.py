@@ -77,7 +77,7 @@ class Jail:
         try:
             self.process = subprocess.Popen(
                 command,
-                stdin=far,
+                stdin=far.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self.errors,
                 cwd=self.folder.name,

@@ -202,8 +202,8 @@ class Journal:
 
 
 def _digest_of_code() -> str:
-    files = sorted([*COURSE.glob("*.py"), *COURSE.glob("grading/*.py"), *COURSE.glob("mistakes/*.py")])
-    files += sorted((COURSE.parent / "smoothlib").glob("*.py"))
+    folders = [COURSE, COURSE / "grading", COURSE / "mistakes", COURSE.parent / "smoothlib"]
+    files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

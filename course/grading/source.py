@@ -82,6 +82,12 @@ class Exercise:
         return max(fits, key=len, default="")
 
     @cached_property
+    def inside(self) -> str:
+        """What of our cells runs in the jail, before the answers."""
+        parts = [_inside(cell, self.answers) for cell in self.cells]
+        return "\n".join(part for part in parts if part)
+
+    @cached_property
     def imports(self) -> dict[str, set[str]]:
         """The names that the released cells import from smoothlib, by module."""
         found: dict[str, set[str]] = {}
@@ -106,16 +112,16 @@ def load(name: str, root: Path = ROOT) -> Exercise:
 def _cell(cell: NotebookNode) -> Cell:
     ours = cell.metadata.get("nbgrader", {})
     role = "test" if ours.get("grade") else "answer" if ours.get("solution") else "given"
-    return Cell(
-        ours.get("grade_id", cell.id), role, cell.source, float(ours.get("points", 0) or 0)
-    )
+    return Cell(ours.get("grade_id", cell.id), role, cell.source, float(ours.get("points", 0) or 0))
 
 
-def inside(cell: Cell, answers: list[str]) -> str:
-    """What of a cell of ours the answers may rely on: imports, definitions and constants.
+def _inside(cell: Cell, answers: list[str]) -> str:
+    """What of a cell of ours an answer may rely on: imports, definitions and constants.
 
     It leaves out whatever calls an answer or checks one, and the data of tests.
     """
+    if cell.role == "answer":
+        return ""
     kinds: tuple[type, ...] = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
     if cell.role == "given":
         kinds = (*kinds, ast.Assign, ast.AnnAssign)

@@ -64,7 +64,7 @@ class Encoder:
         self.tensors: list[Tensor | np.ndarray] = []
 
     def encode(self, x: object, depth: int = 0) -> Any:
-        if x is None or isinstance(x, bool | str) and type(x) in (bool, str):
+        if x is None or type(x) in (bool, str):
             return x
         if depth > 20:
             raise Unsendable("list nested more than 20 deep")
@@ -270,7 +270,8 @@ class Endpoint:
         self.sock, self.names, self.trusting = sock, names, trusting
         self.budget: float = math.inf  # calls that the other side may still make
         self.own: dict[int, Callable] = {}
-        self.busy, self.late = 0, None  # a deadline that comes while a frame is under way waits
+        self.busy = 0  # a deadline that comes while a frame is under way waits, as `late`
+        self.late: type[BaseException] | None = None
         self.lock = threading.RLock()  # an answer may call back from threads of its own
         # A jail survives whatever an answer raises; the grader lets its own deadline through.
         self.survived = BaseException if trusting else Exception
