@@ -12,7 +12,6 @@ direction of writing is taken out, paths are cut to their last part, and length 
 import json
 import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from html import escape
@@ -23,6 +22,7 @@ from typing import NamedTuple
 import jinja2
 
 from course import CourseError
+from course.files import write_whole
 from course.grading.rows import Row, TestResult
 from course.messages import Message, parse, row
 
@@ -137,8 +137,10 @@ def write(marks: Row, folder: Path) -> Path:
     target = folder / marks.student / marks.assignment
     target.mkdir(parents=True, exist_ok=True)
     content = page(marks)
-    _replace(target / f"{marks.assignment[3:]}.txt", as_text(content))
-    return _replace(target / f"{marks.assignment[3:]}.html", as_html(content))
+    html = target / f"{marks.assignment[3:]}.html"
+    write_whole(html.with_suffix(".txt"), as_text(content).encode())
+    write_whole(html, as_html(content).encode())
+    return html
 
 
 def write_all(classroom: Path, assignment: str = "", student: str = "") -> Iterator[Row]:
@@ -159,7 +161,7 @@ def write_all(classroom: Path, assignment: str = "", student: str = "") -> Itera
             handed_in = classroom / "submitted" / marks.student / marks.assignment
             for name in ("timestamp.txt", "submission_secret.txt"):
                 if (handed_in / name).is_file() and not (handed_in / name).is_symlink():
-                    _replace(shown.parent / name, (handed_in / name).read_text("utf-8")[:1000])
+                    write_whole(shown.parent / name, (handed_in / name).read_bytes()[:1000])
             yield marks
 
 
@@ -247,12 +249,3 @@ def _fitted(message: Message, budget: int) -> Message:
 
     rows = [(label, cut(text)) for label, text in message.rows]
     return Message(cut(message.headline), rows, cut(message.rest))
-
-
-def _replace(path: Path, text: str) -> Path:
-    """Write a file in one step."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
-        new.write(text)
-    os.chmod(new.name, 0o644)
-    os.replace(new.name, path)
-    return path

@@ -3,8 +3,6 @@
 import contextlib
 import copy
 import fcntl
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
 from sqlalchemy.exc import SQLAlchemyError
 
 from course import CourseError
+from course.files import write_whole
 from course.grading.rows import Row, TestResult
 from course.grading.source import Exercise
 from course.release import ROOT, configuration, register
@@ -157,18 +156,3 @@ def _output(test: TestResult) -> NotebookNode:
         return nbformat.v4.new_output("stream", name="stdout", text=test.message or "passed")
     lines = test.message.split("\n")
     return nbformat.v4.new_output("error", ename="", evalue=test.message, traceback=lines)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever reads it sees the old content or the new, never a part."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -20,8 +20,9 @@ from urllib.parse import quote
 import torch
 
 from course import CourseError
+from course.files import write_whole
 from course.grading import wire
-from course.grading.gradebook import Marks, write_graded, write_whole
+from course.grading.gradebook import Marks, write_graded
 from course.grading.grader import Graded, Submission, Unreadable, grade, opened
 from course.grading.jail import Isolation, Jail
 from course.grading.rows import Row
