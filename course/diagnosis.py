@@ -235,11 +235,14 @@ def name_number(
     if abs(size - 1) <= tolerance:
         return []
     own, constants = dict(_quantities(named)), dict(_powers(CONSTANTS.items()))
-    tiers = [own | constants]
+    tiers = [(own, constants)]
     if not rough:
-        tiers += [dict(_less_one(named)), dict(_products(own, constants)) if pairs else {}]
+        tiers += [(dict(_less_one(named)), {})]
+        tiers += [(dict(_products(own, constants)), {})] * pairs
     for tier in tiers:
-        if found := [name for name, value in tier.items() if abs(value - size) <= tolerance]:
+        first, second = ([n for n, y in t.items() if abs(y - size) <= tolerance] for t in tier)
+        found = first + second if rough or len(first + second) <= NAMES_SHOWN else first
+        if found:
             few = rough or len(found) <= NAMES_SHOWN
             return [f"{sign}{name}" for name in found[:NAMES_SHOWN]] if few else []
     return []
@@ -275,12 +278,13 @@ def _products(own: Mapping[str, float], constants: Mapping[str, float]) -> Itera
     """Products of two quantities, one of them at least made of the arguments."""
     plain = {name: x for name, x in own.items() if OVER not in name}
     others = {name: x for name, x in constants.items() if OVER not in name}
-    for (a, x), (b, y) in itertools.product(plain.items(), (plain | others).items()):
-        if a != b:
-            yield f"{b} {a}", x * y
-            yield f"{a}{OVER}{b}", x / y
-            yield f"{b}{OVER}{a}", y / x
-            yield f"1{OVER}({b} {a})", 1 / (x * y)
+    pairs = itertools.combinations(plain.items(), 2)
+    mixed = itertools.product(plain.items(), others.items())
+    for (a, x), (b, y) in itertools.chain(pairs, mixed):
+        yield f"{b} {a}", x * y
+        yield f"{a}{OVER}{b}", x / y
+        yield f"{b}{OVER}{a}", y / x
+        yield f"1{OVER}({b} {a})", 1 / (x * y)
 
 
 def _sizes(named: Named) -> Iterator[tuple[str, int]]:

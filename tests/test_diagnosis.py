@@ -65,8 +65,14 @@ def says(expression: str, wanted: str = "rows.mean(0)", eps: torch.Tensor = EPS)
         ("rows.sum(0) / (len(eps) - 1)", "wrong factor", "len(eps) ∕ (len(eps) - 1) (1.167) times"),
         ("g * sigma / len(eps)", "wrong factor", "sigma ∕ len(eps) (0.04286) times"),
         ("g * base", "wrong factor", "f(theta) ("),
+        ("g * sigma * len(eps)", "wrong factor", "len(eps) sigma (2.1) times"),
+        ("g / sigma / len(eps)", "wrong factor", "1 ∕ (len(eps) sigma) (0.4762) times"),
+        ("g * eps.shape[1]", "wrong factor", "len(theta) or eps.shape[1] (3) times"),
+        ("g * (len(eps) - 1)", "wrong factor", "(len(eps) - 1) (6) times"),
         ("g * 0.77", "wrong factor", "Every value is 0.77 times the expected one."),
         ("g * theta", "wrong factor", "Every value is theta times the expected one."),
+        ("g * theta**2", "wrong factor", "Every value is theta² times the expected one."),
+        ("g / theta", "wrong factor", "Every value is 1 ∕ theta times the expected one."),
         ("g + base", "wrong offset", "Every value is too large by f(theta) ("),
         ("g - 0.77", "wrong offset", "Every value is too small by 0.77."),
         (
@@ -82,6 +88,9 @@ def says(expression: str, wanted: str = "rows.mean(0)", eps: torch.Tensor = EPS)
         ("g.mean()", "wrong shape: (); (3,)", "the mean of the expected values over axis 0"),
         ("g[:, None]", "wrong shape: (3, 1); (3,)", "an axis of length 1 too many"),
         ("g[:-1]", "wrong shape: (2,); (3,)", "The last value is missing; the others are right."),
+        ("torch.cat([g, g[:1]])", "wrong shape: (4,); (3,)", "The last value is one too many"),
+        ("torch.cat([g[2:], g])", "wrong shape: (4,); (3,)", "The first value is one too many"),
+        ("g.sin()[1:]", "wrong shape: (2,); (3,)", "One is missing."),
         ("g[1:]", "wrong shape: (2,); (3,)", "The first value is missing"),
         ("0 * g", "only zeros came back", "get lost"),
         ("g + 0j", "returned complex numbers", "a root of a negative number"),
@@ -116,6 +125,14 @@ def test_the_difference_between_rows_is_named(wrong: str, headline: str, hint: s
     assert text.startswith(f"zero_order: {headline}") and hint in text, text
 
 
+def test_an_axis_is_wrong_the_other_way_round_too() -> None:
+    text = says("g", wanted="values")
+    assert (
+        "one number for each column of eps, and one for each row is expected: reduce over" in text
+    )
+    assert "dim=1" in text
+
+
 def test_rows_and_columns_of_a_square_are_told_apart() -> None:
     assert "wrong axis" in says("rows.T", wanted="rows", eps=EPS[:3])
 
@@ -136,6 +153,24 @@ def test_one_number_gets_a_factor_only_if_that_factor_has_a_name() -> None:
     with pytest.raises(CheckFailed) as failure:
         check(variance, values, gives=torch.tensor(2.345, dtype=torch.float64), known=KNOWN)
     assert "times" not in str(failure.value)
+
+
+def test_a_zero_has_no_sign_to_be_wrong() -> None:
+    wanted = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
+    with pytest.raises(CheckFailed, match=r"Every value has the wrong sign\."):
+        check(lambda x: -x, wanted, gives=wanted, known=KNOWN)
+
+
+def test_one_number_gets_an_offset_only_if_that_offset_has_a_name() -> None:
+    def forgets_the_base(f, theta, sigma):
+        return f(theta + sigma)
+
+    right = f(THETA + SIGMA) - f(THETA)
+    with pytest.raises(CheckFailed, match=r"The value is too large by f\(theta\) \(10\.09\)\."):
+        check(forgets_the_base, f, THETA, SIGMA, gives=right, known=KNOWN)
+    with pytest.raises(CheckFailed) as failure:
+        check(lambda x: x + 0.77, torch.tensor(0.4), gives=torch.tensor(0.4), known=KNOWN)
+    assert "too large" not in str(failure.value)
 
 
 def test_the_parameters_are_called_as_in_the_exercise_for_a_proxy_too() -> None:
@@ -232,6 +267,23 @@ def test_a_bias_of_standard_errors_is_what_the_message_says() -> None:
     check_mean(lambda x: x + 4.9 / math.sqrt(4000), noise, gives=0.0, sd=1.0, known=KNOWN)
 
 
+@pytest.mark.parametrize("shift", [-1, 1])
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_a_spread_may_stray_by_five_of_its_standard_errors(shift: int, scale: float) -> None:
+    noise = DRAWS[:, 0] - DRAWS[:, 0].mean()
+    noise = noise / noise.std()
+    error = math.sqrt(float((noise**4).mean() - 1) / 4000)  # of the variance, which is 1
+
+    def spread(x):
+        return scale * x
+
+    near, far = (scale * math.sqrt(1 + shift * many * error) for many in (4.8, 5.2))
+    check_mean(spread, noise, gives=0.0, sd=near, known=KNOWN)
+    says = "less noisy than it can be: 0.9" if shift > 0 else "too noisy: 1.0"
+    with pytest.raises(CheckFailed, match=says):
+        check_mean(spread, noise, gives=0.0, sd=far, known=KNOWN)
+
+
 def test_noise_is_measured_against_the_expected_standard_deviation() -> None:
     sd = spread()
     text = verdict("values[:, None] * eps / sigma", sd)
@@ -240,6 +292,26 @@ def test_noise_is_measured_against_the_expected_standard_deviation() -> None:
     text = verdict("rows.reshape(2000, 2, 3).mean(1)", sd)
     assert "less noisy than it can be: 1 ∕ √2 (0." in text
     assert "All 4000 rows are the same" in verdict("rows.mean(0).expand(4000, 3)", sd)
+
+
+def test_a_bias_has_a_side_and_a_place() -> None:
+    assert "standard errors too large at index 2" in verdict("rows + torch.tensor([0, 0, 2])")
+    assert "standard errors too small at index 0" in verdict("rows - torch.tensor([2, 0, 0])")
+    with pytest.raises(CheckFailed, match=r"standard errors too small\n"):
+        check_mean(lambda x: x - 8, DRAWS[:, 0], gives=0.0, known=KNOWN)
+    pairs = DRAWS[:, :2].reshape(-1, 2, 1).expand(-1, 2, 2)
+    with pytest.raises(CheckFailed, match=r"too large at index \(1, 0\)"):
+        off = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+        check_mean(lambda x: x + off, pairs, gives=torch.zeros(2, 2), known=KNOWN)
+
+
+def test_rows_without_noise_are_far_off_by_however_little() -> None:
+    def same(x):
+        return torch.full_like(x, 0.5)
+
+    with pytest.raises(CheckFailed, match="biased: the mean is far too small"):
+        check_mean(same, DRAWS[:, 0], gives=0.6, known=KNOWN)
+    check_mean(same, DRAWS[:, 0], gives=0.5, sd=0.0, known=KNOWN)
 
 
 def test_what_are_no_rows_is_said_before_any_statistics() -> None:
