@@ -11,9 +11,11 @@ import warnings
 from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 from sqlalchemy.exc import SAWarning
 
+from course.instructor import DropInstructorCells
 from course.release import CODE_STUB, TEXT_STUB
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +48,12 @@ c.CourseDirectory.ignore = [
 
 c.ClearSolutions.code_stub = {"python": CODE_STUB}
 c.ClearSolutions.text_stub = TEXT_STUB
+
+# First of all, or the gradebook would learn of cells that no student has.
+c.GenerateAssignment.preprocessors = [
+    DropInstructorCells,
+    *GenerateAssignment.preprocessors.default(),
+]
 
 # A submission could tag the test cells "skip-execution", and a test that did not run has passed.
 c.ExecutePreprocessor.skip_cells_with_tag = ""
