@@ -79,7 +79,7 @@ def _feedback(options: argparse.Namespace) -> int:
     count = sum(1 for _ in write_all(options.classroom, name, options.student or ""))
     if not count:
         raise CourseError(f"nothing graded in {options.classroom / 'grading'}; course grade first")
-    print(f"{count} pages in {options.classroom / 'feedback'}")
+    print(f"{count} page{'s' * (count > 1)} in {options.classroom / 'feedback'}")
     return 0
 
 
@@ -104,9 +104,12 @@ def _progress(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from course.grading.gradebook import database
+
     plugin = {"nbgrader": "CheckedCsvExport", "canvas": "CanvasExport"}[options.columns]
+    marks = f"--CourseDirectory.db_url={database(options.classroom.resolve())}"
     target = ["--to", options.to] if options.to else []
-    return _nbgrader(["export", f"--exporter=course.export.{plugin}", *target])
+    return _nbgrader(["export", f"--exporter=course.export.{plugin}", marks, *target])
 
 
 def _nbgrader(arguments: list[str]) -> int:
@@ -178,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         "--columns", choices=("nbgrader", "canvas"), default="nbgrader", help="for whom"
     )
     verb.add_argument("--to", metavar="FILE", help="grades.csv or canvas.csv if left out")
+    verb.add_argument("--classroom", type=Path, default=CLASSROOM, metavar="DIR")
     verb.set_defaults(run=_export)
 
     verbs.add_parser("nbgrader", help="run nbgrader with the course's configuration")

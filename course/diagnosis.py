@@ -69,7 +69,7 @@ def _sign(got: Tensor, wanted: Tensor, named: Named, within: float) -> Differenc
         return None
     if bool(wrong.all()) or close(got, -wanted, within):
         return Difference("wrong sign", f"{_every(got)} has the wrong sign.")
-    some = f"{int(wrong.sum())} of {got.numel()} values have the wrong sign, and only that."
+    some = f"{int(wrong.sum())} of {got.numel()} values: the sign is wrong, and nothing else."
     return Difference("wrong sign", some)
 
 

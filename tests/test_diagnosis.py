@@ -50,7 +50,7 @@ def says(expression: str, wanted: str = "rows.mean(0)", eps: torch.Tensor = EPS)
     ("wrong", "headline", "hint"),
     [
         ("-g", "wrong sign", "Every value has the wrong sign."),
-        ("g.abs()", "wrong sign", "values have the wrong sign, and only that."),
+        ("g.abs()", "wrong sign", "values: the sign is wrong, and nothing else."),
         ("g * sigma", "wrong factor", "Every value is sigma (0.3) times the expected one."),
         ("g / sigma", "wrong factor", "1 ∕ sigma (3.333) times"),
         ("-g / sigma", "wrong factor", "-1 ∕ sigma (-3.333) times"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from course import CourseError, feedback
+from course import CourseError, cli, feedback
 from course.feedback import PAGE_BYTES, as_html, as_text, page, write, write_all
 from course.grading.rows import Row, TestResult
 from tests.browser import ARTEFACTS
@@ -197,6 +197,18 @@ def test_a_class_gets_its_pages_from_what_was_graded(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(CourseError, match="holds no marks; remove it, and grade again"):
         list(write_all(tmp_path))
+
+
+def test_the_command_counts_its_pages_or_says_what_to_do_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert cli.main(["feedback", "--classroom", str(tmp_path)]) == 1
+    assert "nothing graded in" in capsys.readouterr().err
+    path = tmp_path / "grading" / "01_landscapes" / "ada.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"row": CLASSIC.to_json()}))
+    assert cli.main(["feedback", "--classroom", str(tmp_path), "--assignment", "1"]) == 0
+    assert capsys.readouterr().out == f"1 page in {tmp_path / 'feedback'}\n"
 
 
 def test_both_files_lie_where_nbgrader_releases_feedback_from(tmp_path: Path) -> None:
