@@ -345,6 +345,10 @@ for family, where in ((socket.AF_INET, ("127.0.0.1", 8888)), (socket.AF_INET, ("
     "corrupt-json": raw(b"{"),
     "nothing-there": Attack(lambda folder: None, status="missing"),
     "shadows-torch": Attack(shadowed),
+    "imports-the-answer": code(
+        "from smoothlib import BallWall\n"
+        "def wall_angles(*wall):\n    return BallWall(*wall).angles\n"
+    ),
     # against the prototype, section 5
     "memory-of-the-tests": code(FINDS_TESTS),
     "outlives-its-parent": body(

@@ -15,7 +15,7 @@ from course.checks import CheckFailed, secrets_from
 from course.grading import wire
 from course.grading.jail import LIMITS, Jail
 from course.grading.rows import Row, Status, TestResult
-from course.grading.session import CALLBACKS, STEP_S, Code, Session, Stopped, Student, Undefined
+from course.grading.session import CALLBACKS, Code, Session, Stopped, Student, Undefined
 from course.grading.session import deadline as within
 from course.grading.source import Cell, Exercise
 
@@ -119,7 +119,7 @@ def read(jail: Jail, exercise: Exercise, submission: Submission) -> list[list[st
     with opened(submission.folder, exercise.file) as descriptor:
         prisoner = jail.fork(descriptor)
         try:
-            with within(STEP_S):
+            with within(LIMITS["step_s"]):
                 cells = prisoner.end.ask({"do": "read"})
         except (wire.Violation, Stopped):
             raise Unreadable("it takes too much time or memory") from None
@@ -236,7 +236,7 @@ def _attempt(session: Session, cell: Cell, names: dict, seeds: Iterator[int]) ->
     """Run a cell of ours on the answers; what to say if it failed, nothing if it passed."""
     code = compile(cell.source, f"<{cell.name}>", "exec", dont_inherit=True)
     try:
-        with within(STEP_S), _quietly(), secrets_from(seeds):
+        with within(LIMITS["step_s"]), _quietly(), secrets_from(seeds):
             session.start()
             session.allow(CALLBACKS)
             exec(code, names)

@@ -29,7 +29,13 @@ from course.grading import wire
 from course.grading.source import Exercise
 
 Isolation = Literal["bubblewrap", "process"]
-LIMITS = {"memory_mb": 3000, "cpu_s": 300, "processes": 64, "call_s": 10.0}
+LIMITS = {
+    "memory_mb": 3000,
+    "processes": 64,
+    "cpu_s": 300,  # of a whole submission
+    "call_s": 10.0,  # of a call or a cell, in processor time
+    "step_s": 30.0,  # for a test or a cell, by the clock
+}
 NOBODY = 65534
 START_S, FORK_S = 120.0, 30.0
 COURSE = Path(__file__).resolve().parent.parent

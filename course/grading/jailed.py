@@ -335,7 +335,7 @@ class Answers:
             f = types.FunctionType(first.f_code, self.names) if first else None
             said = excuse(f, error) if f else ""
             return {"line": line or "", "excuse": said, "text": str(error)}
-        except Exception:
+        except BaseException:  # of a hostile __str__
             return {}
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from course.grading import wire
-from course.grading.jail import Jail, Prisoner
+from course.grading.jail import LIMITS, Jail, Prisoner
 from course.grading.source import Exercise
 
 CALLBACKS = 50_000  # per test
-STEP_S = 30.0  # for a cell or a test, by the clock; LIMITS has the processor time of a call
 
 
 class Stopped(BaseException):
@@ -112,7 +111,7 @@ class Session:
             self._prisoner = self.jail.fork()
             running = 0
             try:
-                with deadline(STEP_S * 2):
+                with deadline(2 * LIMITS["step_s"]):
                     self._run("ours", self.exercise.inside)
                     for running, cell in enumerate(self.cells):
                         if running not in self._skipped:

@@ -189,7 +189,10 @@ def send(sock: socket.socket, header: dict, tensors: Sequence) -> None:
     text = json.dumps(header).encode()
     if len(text) > HEADER_LIMIT or len(text) + sum(map(len, parts)) > FRAME_LIMIT:
         raise Unsendable(f"value of more than {FRAME_LIMIT >> 20} MB")
-    sock.sendall(b"".join([struct.pack("<II", len(text), sum(map(len, parts))), text, *parts]))
+    try:
+        sock.sendall(b"".join([struct.pack("<II", len(text), sum(map(len, parts))), text, *parts]))
+    except OSError as error:
+        raise Violation(f"the connection broke: {error}") from None
 
 
 def receive(sock: socket.socket) -> tuple[dict, list]:
@@ -337,8 +340,6 @@ class Endpoint:
             try:
                 send(self.sock, header, tensors)
                 return self._await()
-            except OSError as error:
-                raise Violation(f"the connection broke: {error}") from None
             finally:
                 self.busy -= 1
                 if self.late and not self.busy:
@@ -421,7 +422,7 @@ class Endpoint:
         one = len(error.args) == 1 and isinstance(error.args[0], str)
         try:
             text = error.args[0] if one else str(error)
-        except Exception:
+        except BaseException:  # of a hostile __str__
             text = ""
         return {"do": "raise", "kinds": kinds, "text": plain(text), **self.on_error(error)}
 
