@@ -39,10 +39,15 @@ def mistakes(exercise: Exercise) -> list[Answer]:
     assert set(known) == set(exercise.answers), f"{module.__name__} lacks lists of mistakes"
     text = inspect.getsource(module)
     return [
-        _answer(function, wrong, text, " ".join((wrong.__doc__ or "").split()))
+        _answer(function, wrong, text, _explanation(wrong))
         for function, listed in known.items()
         for wrong in listed.mistakes
     ]
+
+
+def _explanation(wrong: Callable) -> str:
+    """What a student reads of a mistake, besides what to reread."""
+    return " ".join((wrong.__doc__ or "").partition("Reread:")[0].split())
 
 
 def rights(exercise: Exercise) -> list[Answer]:
