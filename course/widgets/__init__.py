@@ -9,23 +9,5 @@ from course.widgets.slopes import slope_of_the_mean, two_gradients, wrong_way
 from course.widgets.smoothing import surrogate, tremble
 from course.widgets.surrogates import fingerprints
 from course.widgets.throwing import move_the_wall, throw
+from course.widgets.variances import batch_baselines, measured_bias, variances, which_wins
 from course.widgets.witnesses import printed_slope
-
-__all__ = [
-    "anneal",
-    "ascent",
-    "climb_past_the_wall",
-    "climb_the_average",
-    "fingerprints",
-    "lift",
-    "many_starts",
-    "move_the_wall",
-    "printed_slope",
-    "slope_of_the_mean",
-    "stiff_ramp",
-    "surrogate",
-    "throw",
-    "tremble",
-    "two_gradients",
-    "wrong_way",
-]

@@ -40,7 +40,10 @@ function make(tag, className, parent) {
 }
 
 // Figures, thin spaces and the true minus sign, as the axes print them.
-const tickText = (format, value) => d3.format(format)(value).replace("-", "\u2212");
+const tickText = (format, value) => (format === "power"
+  ? powerText(Math.round(Math.log10(value)))
+  : d3.format(format)(value).replace("-", "\u2212"));
+const powerText = (exponent) => (exponent === 0 ? "1" : `10^{${exponent}}`);
 
 class FigureView {
   constructor(model, el) {
@@ -341,7 +344,8 @@ class FigureView {
   placeUnder({ input, wrap, under, low, high }) {
     const panel = this.panels.find(({ spec }) => spec.name === under);
     const alone = panel.spec.scene && input.dataset.control === "clock"; // that axis is not time
-    const [left, right] = alone ? [panel.left + 52, panel.right - 56] : [panel.x(low), panel.x(high)];
+    const ends = alone ? [panel.left + 52, panel.right - 56] : [panel.x(low), panel.x(high)];
+    const [left, right] = ends.every(Number.isFinite) ? ends : panel.x.range(); // steps under a log axis
     for (const { at, node } of input.dataset.control === "clock" ? this.phases : []) {
       node.style.left = `${THUMB / 2 + (right - left) * (at - low) / (high - low)}px`;
     }
