@@ -221,14 +221,14 @@ def _before(shapes: Outlines) -> list[Mark]:
 def _closing(params: GripperParams, z: float) -> list[Mark]:
     """The start, the fingers where they close, and the ring that moves them."""
     shapes, a = outlines(params), MM * float(params.a)
-    up = -16 if z < 8 else 0  # or the words would stand among the phases
+    words = max(z, 22.0)  # above the table
     return [
         *_before(shapes),
         m.body(shapes.left, -a, z, look="ghost"),
         m.body(shapes.right, a, z, look="ghost"),
         m.line([a + 20, ASIDE], [z, z], "measure"),
-        m.text(ASIDE, z, f"*z* = **{z:.0f} mm**", "ink", dx=22, dy=-1 + up, size=13),
-        m.text(ASIDE, z, "when it closes", dx=22, dy=16 + up),
+        m.text(ASIDE, words, f"*z* = **{z:.0f} mm**", "ink", dx=22, dy=-1, size=13),
+        m.text(ASIDE, words, "when it closes", dx=22, dy=16),
     ]
 
 
@@ -240,6 +240,7 @@ def _scene(lift: Lift, params: GripperParams) -> list[Mark]:
     """Hand, brick, forces with their cones, and the link to the brick's height."""
     shapes, t = outlines(params), lift.time
     still = 0 * t
+    link = lift.z.masked_fill(lift.z < HIGH + MM * float(params.b), math.nan)  # clear of the words
     return [
         *_cones(lift, params),
         m.body(shapes.knob, still, lift.z_hand, look="hand", t=t),
@@ -247,7 +248,7 @@ def _scene(lift: Lift, params: GripperParams) -> list[Mark]:
         m.body(shapes.right, lift.w / 2, lift.z_hand, look="hand", t=t),
         m.body(shapes.hand, still, lift.z_hand, look="hand", t=t),
         m.body(shapes.brick, lift.x, lift.z, lift.angle, look="sample", t=t),
-        m.body(torch.tensor([[88.0, 0.0], [200.0, 0.0]]), still, lift.z, look="link", t=t),
+        m.body(torch.tensor([[88.0, 0.0], [200.0, 0.0]]), still, link, look="link", t=t),
         m.points(lift.x[:, None], lift.z[:, None], kind="ball", t=t),
         *_forces(lift, params),
     ]
@@ -358,7 +359,7 @@ def _reached(heights: dict[float, float], z: float, params: GripperParams) -> li
         taken.append(top)
         marks += [
             m.curve([-a, a], [top, top], "sample", width=1.25, ghost=True),
-            m.text(0.0, top, f"*z* = {at:.0f}", "sample", align="center", dy=-4, halo=False),
+            m.text(0.0, top, f"*z* = {at:.0f}", "sample", align="center", dy=-4),
         ]
     return marks
 
