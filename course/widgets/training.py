@@ -1,0 +1,212 @@
+"""Figures: a hand that learns how low to close, by its tries alone and by slopes."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor
+
+from course.gripper_shapes import outlines
+from course.widgets import gripper as player
+from course.widgets import marks as m
+from course.widgets.figure import Axis, Clock, Column, Figure, NewNoise, Panel, Picture, Slider
+from course.widgets.grasping import average_curve, objective
+from course.widgets.gripper import HIGH, LOW, TOP
+from course.widgets.marks import Mark
+from course.widgets.worlds import LIFT, PARAMS
+from smoothlib import Objective, ascend, first_order, leave_one_out, normal, zero_order
+from smoothlib.gripper import Result
+
+Estimator = Callable[[Objective, Tensor, float, Tensor], Tensor]
+Reward = Callable[[Tensor], Tensor]
+Grad = Callable[[Tensor, float, Tensor], Tensor]
+Training = Callable[[Grad, Tensor, float, float, Tensor], Tensor]
+
+STEPS, N = 80, 20
+RATE = 2.0  # mm per unit of slope
+TIMES = torch.arange(STEPS + 1)
+ROLES = {"zero-order": "gradient", "first-order": "first"}
+
+
+def train(estimator: Estimator | None = None) -> Figure:
+    """Gradient ascent on the lift from a start to choose, by zero-order and first-order gradients.
+
+    `estimator(f, theta, sigma, eps)`, if given, takes the place of the zero-order one: it returns
+    a gradient for each of the n tries, (n, 1), or their mean. All lengths are in mm.
+    """
+
+    @lru_cache(64)
+    def paths(z0: float, sigma: float, seed: int) -> dict[str, Tensor]:
+        noise = normal(seed, STEPS * N, 1, dtype=torch.float64).split(N)
+        start = torch.tensor([z0], dtype=torch.float64)
+
+        def climb(gradient: Estimator) -> Tensor:
+            def step(theta: Tensor, sigma: float, k: int) -> Tensor:
+                return _mean(gradient(LIFT, theta, sigma, noise[k]))
+
+            sgd = lambda p: torch.optim.SGD(p, lr=RATE)  # noqa: E731
+            return ascend(start, step, [sigma] * STEPS, sgd)[:, 0]
+
+        return {"zero-order": climb(estimator or _zero_order), "first-order": climb(first_order)}
+
+    names = {"zero-order": "zero-order" if estimator is None else "yours"}
+    return _figure(lambda now: paths(now.z0, now.sigma, int(now.seed)), names)
+
+
+def train_yours(training: Training, reward: Reward | None = None) -> Figure:
+    """The same by the answers to exercise 06, and our first-order climber beside them.
+
+    `training(grad, z0, sigma, lr, eps)` returns the path, (STEPS + 1,), for the noise of every
+    step, (STEPS, N); `reward(z)` is the height of the brick for heights z, (n,), all in mm.
+    """
+    lifted: Reward = reward or (lambda z: LIFT(z[..., None]))
+
+    def grad(z: Tensor, sigma: float, eps: Tensor) -> Tensor:
+        values = lifted(z + sigma * eps).detach()
+        return ((values - values.mean()) * eps).sum() / ((len(eps) - 1) * sigma)
+
+    def paths(now: SimpleNamespace) -> dict[str, Tensor]:
+        eps = normal(int(now.seed), STEPS, N, dtype=torch.float64)
+        path = training(grad, torch.tensor(now.z0, dtype=torch.float64), now.sigma, RATE, eps)
+        if not isinstance(path, Tensor) or path.shape != (STEPS + 1,):
+            shape = tuple(path.shape) if isinstance(path, Tensor) else type(path).__name__
+            raise ValueError(
+                f"your training returned {shape} for {STEPS} steps; the start and where every "
+                f"step ended are wanted, ({STEPS + 1},)"
+            )
+        return {"zero-order": path.detach().double()}
+
+    return _figure(paths, {"zero-order": "yours"})
+
+
+def _zero_order(f: Objective, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    return zero_order(f, theta, sigma, eps, leave_one_out)
+
+
+def _mean(gradients: object) -> Tensor:
+    """Of one batch of the student's estimator."""
+    if not isinstance(gradients, Tensor) or gradients.numel() not in (1, N):
+        shape = tuple(gradients.shape) if isinstance(gradients, Tensor) else repr(gradients)
+        raise ValueError(
+            f"your estimator returned {shape} for {N} tries; one gradient for each, ({N}, 1), or "
+            "their mean is wanted"
+        )
+    return gradients.detach().double().mean().reshape(1)
+
+
+def _figure(paths: Callable[[SimpleNamespace], dict[str, Tensor]], names: dict[str, str]) -> Figure:
+    table = player._simulated()
+
+    def draw(now: SimpleNamespace) -> Picture:
+        found = paths(now)
+        if not table.done():
+            return _waiting(now.z0)
+        heights = {name: LIFT(path[:, None]) for name, path in found.items()}
+        words = {name: names.get(name, name) for name in found}
+        return Picture(
+            panels={
+                "scene": _scene(table.result(), found),
+                "landscape": [
+                    *objective(),
+                    average_curve(now.sigma),
+                    *(mark for name, path in found.items()
+                      for mark in _climber(path, heights[name], ROLES[name])),
+                    m.handle(now.z0, 0, {"x": "z0"}, arrows=[(1, 0), (-1, 0)]),
+                ],
+                "steps": _progress(heights, words),
+            },
+            readout=[
+                [f"step **{k}**" for k in TIMES.tolist()],
+                *(_where(words[name], path, heights[name]) for name, path in found.items()),
+            ],
+            aside=f"{N} tries a step",
+            alt="A hand after each step of its training; beside it the landscape with the path of "
+            "the training, and the height of the brick after each step.",
+        )  # fmt: skip
+
+    both = "; the pink hand follows first-order gradients" if "zero-order" in names.values() else ""
+    return Figure(
+        "Can the hand learn to lift from a bad start?",
+        f"Choose where it closes at first, then press play: each step is one lift of {N} tries"
+        f"{both}.",
+        [
+            Column([player._panel()]),
+            Column([
+                Panel("landscape", "Reward", "height of the brick, mm", Axis(LOW, HIGH,
+                      (-20, 0, 20, 40, 60), unit="*z*, mm"), Axis(0, 300, (0, 100, 200)),
+                      height=150),
+                Panel("steps", "Training", "height of the brick without noise, mm",
+                      Axis(0, STEPS, 4, unit="step"), Axis(0, 300, (0, 100, 200)), height=110,
+                      right=66),
+            ]),
+        ],
+        [
+            Slider("z0", "height at which the hand closes at first, in millimetres", "*z*_{0}",
+                   LOW, HIGH, 60, 1, unit="mm", format=".0f", under="landscape"),
+            Slider("sigma", "noise of the hand in millimetres", "*σ*", 2, 20, 10, unit="mm",
+                   format=".2~g", log=True),
+            NewNoise(),
+        ],
+        draw,
+        Clock(end=STEPS, seconds=8, label="step", under="steps"),
+    )  # fmt: skip
+
+
+def _waiting(z0: float) -> Picture:
+    waiting = player._waiting(PARAMS, z0)
+    shown = [mark for mark in waiting.panels["scene"] if mark["mark"] != "handle"]
+    return Picture({"scene": shown, "landscape": [], "steps": []}, ["simulating"],
+                   waiting.alt, unfinished=True)  # fmt: skip
+
+
+def _scene(result: Result, found: dict[str, Tensor]) -> list[Mark]:
+    """The end of the lift at each step: the hand and its brick, and the other's as a ghost."""
+    shapes = outlines(PARAMS)
+    marks: list[Mark] = [
+        m.line([-200, 200], [0, 0], "ground"),
+        m.text(-195, TOP - 16, "after each lift"),
+    ]
+    for name in reversed(found):
+        z_hand, half, x, z, angle = _ends(result, found[name])
+        look = "hand" if name == "zero-order" else "before"
+        hand = [m.body(shapes.left, -half, z_hand, look=look, t=TIMES),
+                m.body(shapes.right, half, z_hand, look=look, t=TIMES)]  # fmt: skip
+        if name == "zero-order":
+            hand += [m.body(shapes.hand, 0 * x, z_hand, look=look, t=TIMES)]
+        brick = "sample" if name == "zero-order" else "before"
+        marks += [*hand, m.body(shapes.brick, x, z, angle, look=brick, t=TIMES)]
+    return marks
+
+
+def _ends(result: Result, path: Tensor) -> tuple[Tensor, ...]:
+    """Hand, half opening, x, z, mm, and angle at the end of the lift, for each z of the path."""
+    at = path.round().clamp(LOW, HIGH).long() - LOW
+    state = result.state
+    z_hand, w, x, z = (1000 * c[at] for c in (state.z_hand, state.w, state.x, state.z))
+    return z_hand, w / 2, x, z, state.angle[at]
+
+
+def _climber(path: Tensor, height: Tensor, role: str) -> list[Mark]:
+    return [
+        m.points(path, height, role, kind="try", t=TIMES),
+        m.points(path[:, None], height[:, None], role, kind="ball", t=TIMES),
+    ]
+
+
+def _progress(heights: dict[str, Tensor], words: dict[str, str]) -> list[Mark]:
+    ends = {name: float(height[-1]) for name, height in heights.items()}
+    close = len(ends) == 2 and abs(ends["zero-order"] - ends["first-order"]) < 60
+    marks = []
+    for name, height in heights.items():
+        below = 16 if close and ends[name] == min(ends.values()) else 0
+        marks += [
+            m.curve(TIMES, height, ROLES[name], t=TIMES),
+            m.text(STEPS, ends[name], words[name], ROLES[name], dx=6, dy=4 + below),
+        ]
+    return marks
+
+
+def _where(name: str, path: Tensor, height: Tensor) -> list[str]:
+    pairs = zip(path.tolist(), height.tolist(), strict=True)
+    return [f"{name} closes at **{z:.0f} mm**, lifts to **{h:.0f} mm**" for z, h in pairs]
