@@ -59,6 +59,7 @@ def noisy_lift() -> Figure:
                           player._ring(now.z)],
                 "landscape": [
                     *objective(),
+                    m.line([LOW, now.z], [float(LIFT(at))] * 2, "link"),
                     m.points(at + now.sigma * eps, LIFT(at + now.sigma * eps)),
                     *_average(now.z, now.sigma, truth if now.truth else None),
                     *_gradients(now.z, now.sigma, found),
@@ -69,7 +70,7 @@ def noisy_lift() -> Figure:
                 *(f"{name} **{_error(rows)}**" for name, rows in found.items()),
                 f"true slope **{truth:+.2f}**" if now.truth else "",
             ],
-            aside="mm of lift per mm of *z*",
+            aside="mm per mm",
             alt=f"A hand that closes about {now.z:.0f} mm above the table; beside it the height of "
             "the brick, its average over the noise, and two gradients as arrows.",
         )  # fmt: skip
@@ -101,8 +102,8 @@ def objective() -> list[Mark]:
     return [
         *drops(LIFT, LOW, HIGH),
         m.curve(z, height),
-        m.text(LOW, floor, "jams", "objective", dx=4, dy=-9),
-        m.text(HIGH, floor, "misses", "objective", align="right", dy=-9),
+        m.text(LOW, floor, "jams", "objective", dx=4, dy=14, halo=False),
+        m.text(HIGH, floor, "misses", "objective", align="right", dy=14, halo=False),
     ]
 
 
@@ -195,7 +196,7 @@ def what_smooths() -> Figure:
                 f"true slope **{truth:+.2f}**",
                 *(f"{name} **{_error(rows)}**" for name, rows in found.items()),
             ],
-            aside=f"{SAMPLES} tries, each in a world of its own",
+            aside=f"{SAMPLES} tries",
             alt="Landscapes of 24 worlds with their average; beside it the true slope at z and "
             "two estimates with their errors.",
         )  # fmt: skip
@@ -204,7 +205,8 @@ def what_smooths() -> Figure:
     first = next(iter(SOURCES))
     return Figure(
         "Every try in another world. What does the average look like?",
-        "Choose what differs from try to try, then how much. The hand itself trembles by *σ*.",
+        "Choose what differs from try to try, and how much. The hand trembles by *σ*, and each try "
+        "is in a world of its own.",
         [
             Column([Panel("worlds", "Reward", "in 24 worlds, and their average, mm",
                           Axis(LOW, HIGH, (-20, 0, 20, 40, 60), unit="*z*, mm"),
@@ -247,7 +249,7 @@ def _worlds(heights: Tensor, average: Tensor) -> list[Mark]:
     return [
         m.curve(z.expand(len(some), -1), some, "objective", width=1.25, ghost=True),
         m.curve(z, average[shown], "truth"),
-        m.text(HIGH, float(average[shown][-1]), "average", "truth", align="right", dy=-9),
+        m.text(20, float(average[GRID == 20]), "average", "truth", align="center", dy=24),
     ]
 
 

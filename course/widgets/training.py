@@ -110,8 +110,8 @@ def _figure(paths: Callable[[SimpleNamespace], dict[str, Tensor]], names: dict[s
                 "landscape": [
                     *objective(),
                     average_curve(now.sigma),
-                    *(mark for name, path in found.items()
-                      for mark in _climber(path, heights[name], ROLES[name])),
+                    *(mark for name in reversed(found)
+                      for mark in _climber(found[name], heights[name], ROLES[name])),
                     m.handle(now.z0, 0, {"x": "z0"}, arrows=[(1, 0), (-1, 0)]),
                 ],
                 "steps": _progress(heights, words),
@@ -125,11 +125,10 @@ def _figure(paths: Callable[[SimpleNamespace], dict[str, Tensor]], names: dict[s
             "the training, and the height of the brick after each step.",
         )  # fmt: skip
 
-    both = "; the pink hand follows first-order gradients" if "zero-order" in names.values() else ""
     return Figure(
         "Can the hand learn to lift from a bad start?",
-        f"Choose where it closes at first, then press play: each step is one lift of {N} tries"
-        f"{both}.",
+        f"Choose where it closes at first, then press play: {N} tries a step. An outlined hand "
+        "follows slopes.",
         [
             Column([player._panel()]),
             Column([
@@ -169,7 +168,7 @@ def _scene(result: Result, found: dict[str, Tensor]) -> list[Mark]:
     ]
     for name in reversed(found):
         z_hand, half, x, z, angle = _ends(result, found[name])
-        look = "hand" if name == "zero-order" else "before"
+        look = "hand" if name == "zero-order" else "ghost"
         hand = [m.body(shapes.left, -half, z_hand, look=look, t=TIMES),
                 m.body(shapes.right, half, z_hand, look=look, t=TIMES)]  # fmt: skip
         if name == "zero-order":
