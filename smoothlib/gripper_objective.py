@@ -30,7 +30,8 @@ def lift_closed_form(params: GripperParams) -> PiecewiseLinear:
 
     Raises:
         ValueError: if a field is a tensor, or friction does not hold the brick while it is
-            accelerated, or the lift does not end in time: there is no closed form then.
+            accelerated, or the hand cannot press hard enough to jam the fingers, or the lift does
+            not end in time: there is no closed form then.
     """
     if params.tensors():
         raise ValueError(
@@ -44,7 +45,13 @@ def lift_closed_form(params: GripperParams) -> PiecewiseLinear:
             f"lift_closed_form: friction holds {grip:g} N and the brick needs {weight + jolt:g} N "
             "when the hand starts; it slips, and how far is for the simulator to say"
         )
-    z_lo = -2 * p.force / p.mu_table * (1 / p.kp + 1 / p.k)
+    press = 2 * p.force / p.mu_table
+    if press >= p.force_hand:
+        raise ValueError(
+            f"lift_closed_form: fingers jam under {press:g} N, and the hand presses with at most "
+            f"force_hand = {p.force_hand:g} N; they never do, and there is no z_lo"
+        )
+    z_lo = -press * (1 / p.kp + 1 / p.k)
     if p.t_lift + (p.z_lift - z_lo) / p.v_lift > HORIZON:
         raise ValueError(
             f"lift_closed_form: the lift from {z_lo:g} m takes longer than {HORIZON} s"

@@ -178,6 +178,14 @@ def test_the_reward_is_the_closed_form_and_jumps_where_it_says() -> None:
     torch.testing.assert_close(outside, column(*[truth.left[0]] * 4), rtol=0, atol=1e-9)
 
 
+def test_there_is_no_closed_form_where_the_hand_is_too_weak_to_jam() -> None:
+    """Friction of 0.28 needs 107 N: the hand holds however low it is sent."""
+    slick = GripperParams(mu_table=0.28)
+    assert (rollout(mm(-22, -30, -60), slick).height > 0.1).all()
+    with pytest.raises(ValueError, match=r"jam under 107\.143 N.*at most force_hand = 100 N"):
+        lift_closed_form(slick)
+
+
 def test_half_the_step_changes_no_outcome_of_200_random_scenes() -> None:
     """And of 4000, most of them with the brick under a finger or between jam and grip, few."""
     scenes = random_scenes(200, SEED)
