@@ -109,7 +109,7 @@ def between(z: Float[Tensor, " s"], height: Float[Tensor, "k s"]) -> Float[Tenso
 SOURCES = {
     "error of the height sensor": Source("*τ*", "mm", "sd of the error", (0, 5, 12), _sensor),
     "place of the brick": Source("sd", "mm", "sd of x0", (0, 25, 40), _off_centre),
-    "friction of the table": Source("sd", "%", "sd of friction", (0, 25, 50), _table_friction),
+    "friction of the table": Source("sd", "%", "sd of friction", (0, 20, 25), _table_friction),
     "size of the brick": Source("sd", "mm", "sd of its height", (0, 5, 10), _brick_size),
 }
 
