@@ -37,25 +37,15 @@ def train(estimator: Estimator | None = None) -> Figure:
     """
 
     @lru_cache(64)
-    def paths(z0: float, sigma: float, seed: int) -> dict[str, Tensor]:
-        noise = normal(seed, STEPS * N, 1, dtype=torch.float64).split(N)
-        start = torch.tensor([z0], dtype=torch.float64)
+    def path(z0: float, sigma: float, seed: int) -> Tensor:
+        return _climb(estimator or _zero_order, z0, sigma, seed)
 
-        def climb(gradient: Estimator) -> Tensor:
-            def step(theta: Tensor, sigma: float, k: int) -> Tensor:
-                return _mean(gradient(LIFT, theta, sigma, noise[k]))
-
-            sgd = lambda p: torch.optim.SGD(p, lr=RATE)  # noqa: E731
-            return ascend(start, step, [sigma] * STEPS, sgd)[:, 0]
-
-        return {"zero-order": climb(estimator or _zero_order), "first-order": climb(first_order)}
-
-    names = {"zero-order": "zero-order" if estimator is None else "yours"}
-    return _figure(lambda now: paths(now.z0, now.sigma, int(now.seed)), names)
+    name = "zero-order" if estimator is None else "yours"
+    return _figure(lambda now: path(now.z0, now.sigma, int(now.seed)), name)
 
 
 def train_yours(training: Training, reward: Reward | None = None) -> Figure:
-    """The same by the answers to exercise 06, and our first-order climber beside them.
+    """The same by the answers to exercise 06.
 
     `training(grad, z0, sigma, lr, eps)` returns the path, (STEPS + 1,), for the noise of every
     step, (STEPS, N); `reward(z)` is the height of the brick for heights z, (n,), all in mm.
@@ -66,18 +56,40 @@ def train_yours(training: Training, reward: Reward | None = None) -> Figure:
         values = lifted(z + sigma * eps).detach()
         return ((values - values.mean()) * eps).sum() / ((len(eps) - 1) * sigma)
 
-    def paths(now: SimpleNamespace) -> dict[str, Tensor]:
-        eps = normal(int(now.seed), STEPS, N, dtype=torch.float64)
-        path = training(grad, torch.tensor(now.z0, dtype=torch.float64), now.sigma, RATE, eps)
-        if not isinstance(path, Tensor) or path.shape != (STEPS + 1,):
-            shape = tuple(path.shape) if isinstance(path, Tensor) else type(path).__name__
+    def path(now: SimpleNamespace) -> Tensor:
+        start, eps = torch.tensor(now.z0, dtype=torch.float64), _noise(int(now.seed))
+        found = training(grad, start, now.sigma, RATE, eps)
+        if not isinstance(found, Tensor) or found.shape != (STEPS + 1,):
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise ValueError(
                 f"your training returned {shape} for {STEPS} steps; the start and where every "
                 f"step ended are wanted, ({STEPS + 1},)"
             )
-        return {"zero-order": path.detach().double()}
+        return found.detach().double()
 
-    return _figure(paths, {"zero-order": "yours"})
+    return _figure(path, "yours")
+
+
+def _climb(gradient: Estimator, z0: float, sigma: float, seed: int) -> Tensor:
+    """The path of gradient ascent, (STEPS + 1,), mm."""
+    noise = _noise(seed)[..., None]
+
+    def step(theta: Tensor, sigma: float, k: int) -> Tensor:
+        return _mean(gradient(LIFT, theta, sigma, noise[k]))
+
+    start = torch.tensor([z0], dtype=torch.float64)
+    sgd = lambda points: torch.optim.SGD(points, lr=RATE)  # noqa: E731
+    return ascend(start, step, [sigma] * STEPS, sgd)[:, 0]
+
+
+@lru_cache(64)
+def _by_slopes(z0: float, sigma: float, seed: int) -> Tensor:
+    return _climb(first_order, z0, sigma, seed)
+
+
+def _noise(seed: int) -> Tensor:
+    """That of every step, (STEPS, N)."""
+    return normal(seed, STEPS * N, 1, dtype=torch.float64).reshape(STEPS, N)
 
 
 def _zero_order(f: Objective, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
@@ -95,21 +107,27 @@ def _mean(gradients: object) -> Tensor:
     return gradients.detach().double().mean().reshape(1)
 
 
-def _figure(paths: Callable[[SimpleNamespace], dict[str, Tensor]], names: dict[str, str]) -> Figure:
+def _figure(path: Callable[[SimpleNamespace], Tensor], name: str) -> Figure:
+    """The hand of this path, called by this name, and the one that follows first-order gradients.
+
+    Both see the same tries.
+    """
     table = player._simulated()
+    words = {"zero-order": name, "first-order": "first-order"}
 
     def draw(now: SimpleNamespace) -> Picture:
-        found = paths(now)
+        slopes = _by_slopes(now.z0, now.sigma, int(now.seed))
+        found = {"zero-order": path(now), "first-order": slopes}
         if not table.done():
             return _waiting(now.z0)
         heights = {name: LIFT(path[:, None]) for name, path in found.items()}
-        words = {name: names.get(name, name) for name in found}
         return Picture(
             panels={
                 "scene": _scene(table.result(), found),
                 "landscape": [
                     *objective(),
                     average_curve(now.sigma),
+                    _tries(found["zero-order"], now.sigma, int(now.seed)),
                     *(mark for name in reversed(found)
                       for mark in _climber(found[name], heights[name], ROLES[name])),
                     m.handle(now.z0, 0, {"x": "z0"}, arrows=[(1, 0), (-1, 0)]),
@@ -127,8 +145,8 @@ def _figure(paths: Callable[[SimpleNamespace], dict[str, Tensor]], names: dict[s
 
     return Figure(
         "Can the hand learn to lift from a bad start?",
-        f"Choose where it closes at first, then press play: {N} tries a step. An outlined hand "
-        "follows slopes.",
+        f"Choose where it closes at first, then press play. Dots: the {N} tries of a step. The "
+        "outlined hand follows slopes.",
         [
             Column([player._panel()]),
             Column([
@@ -184,6 +202,13 @@ def _ends(result: Result, path: Tensor) -> tuple[Tensor, ...]:
     state = result.state
     z_hand, w, x, z = (1000 * c[at] for c in (state.z_hand, state.w, state.x, state.z))
     return z_hand, w / 2, x, z, state.angle[at]
+
+
+def _tries(path: Tensor, sigma: float, seed: int) -> Mark:
+    """The noisy tries of each step; at the end those of the last one."""
+    eps = _noise(seed)
+    x = path[:, None] + sigma * torch.cat((eps, eps[-1:]))
+    return m.points(x, LIFT(x[..., None]), t=TIMES)
 
 
 def _climber(path: Tensor, height: Tensor, role: str) -> list[Mark]:
