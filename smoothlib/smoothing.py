@@ -190,6 +190,9 @@ def slope(f: Function, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"
 
 
 def _value_and_slope(f: Function, x: Tensor) -> tuple[Tensor, Tensor]:
+    if torch.compiler.is_compiling():  # which follows torch.func, and not autograd.grad
+        value, pull = torch.func.vjp(f, x.detach())
+        return value, pull(torch.ones_like(value))[0]
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         value = f(x)
@@ -321,6 +324,7 @@ def _at(x: Tensor, scale: Tensor, eps: Tensor) -> Tensor:
 
 
 # --- what comes in ------------------------------------------------------------------------
+# What depends on values is not asked while a function is compiled, for then there are none.
 
 
 def _name(f: Function) -> str:
@@ -345,7 +349,7 @@ def check_points(name: str, theta: Tensor, d: int | None) -> Tensor:
 
 def check_finite(name: str, theta: Tensor) -> Tensor:
     """theta, if it is finite: truth at nan or infinity is not defined."""
-    if not bool(theta.isfinite().all()):
+    if not (torch.compiler.is_compiling() or bool(theta.isfinite().all())):
         raise ValueError(
             f"{name}: theta must be finite, got {theta[~theta.isfinite()][0].item()}; "
             "look for the step that made it so"
@@ -361,7 +365,7 @@ def check_sigma(theta: Tensor, sigma: float | Tensor) -> Tensor:
             f"{theta.device}; sigma.to(theta) makes them alike"
         )
     found = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)
-    if not bool(((found > 0) & found.isfinite()).all()):
+    if not (torch.compiler.is_compiling() or bool(((found > 0) & found.isfinite()).all())):
         shown = sigma.tolist() if isinstance(sigma, Tensor) else sigma
         raise ValueError(
             f"sigma must be a positive, finite standard deviation, got {shown}; "

@@ -87,8 +87,7 @@ def test_a_normal_is_what_plain_integers_say(seed: int, member: int, coordinate:
 
 def test_no_address_repeats_its_integers() -> None:
     w = [torch.empty(2**20, dtype=torch.int32) for _ in range(2)]
-    grid = [torch.empty_like(w[0]) for _ in range(2)]
-    noise._number(*(x.view(2**10, 2**10) for x in grid))
+    grid = noise._places(2**10, 2**10, 2**20, w[0].device)
     noise._hashed(*w, *grid, torch.tensor([*noise._key(3, 0, 0), 0, 0], dtype=torch.int32))
     assert len(torch.unique(w[0].long() << 32 | w[1].long() & MASK)) == 2**20
 
@@ -237,8 +236,8 @@ def test_cuda_draws_the_noise_of_the_cpu(dtype: torch.dtype, compile: bool) -> N
 def test_cuda_hashes_to_the_same_integers() -> None:
     words = []
     for device in ("cpu", "cuda"):
-        *w, row, column = torch.empty(4, 2**16, dtype=torch.int32, device=device).unbind()
-        noise._number(row.view(2**8, 2**8), column.view(2**8, 2**8))
+        w = torch.empty(2, 2**16, dtype=torch.int32, device=device).unbind()
+        row, column = noise._places(2**8, 2**8, 2**16, w[0].device)
         parameters = torch.tensor([*noise._key(-5, 0, 0), -3, 8], dtype=torch.int32, device=device)
         noise._hashed(*w, row, column, parameters)
         words.append(torch.stack(w).cpu())

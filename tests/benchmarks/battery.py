@@ -49,8 +49,7 @@ DIEHARDER = (0, 2, 3, 4, 8, 9, 10, 11, 12, 13, 15, 16, 100, 101, 102, 205, 206, 
 def words(seed: int) -> Iterator[bytes]:
     """w0, w1 at every address, block after block: pairs beyond any end."""
     w = [torch.empty(SIDE * SIDE // 2, dtype=torch.int32) for _ in range(2)]
-    grid = [torch.empty_like(w[0]) for _ in range(2)]
-    noise._number(*(x.view(SIDE // 2, SIDE) for x in grid))
+    grid = noise._places(SIDE // 2, SIDE, SIDE * SIDE // 2, w[0].device)
     first = 0
     while True:
         key = noise._key(seed, first >> 32, 0)
