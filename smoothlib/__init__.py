@@ -37,6 +37,7 @@ from smoothlib.estimators import (
     uniform_boundary,
     zero_order,
 )
+from smoothlib.evolution import evolution_gradient, evolution_width_gradient
 from smoothlib.families import Family
 from smoothlib.landscapes import (
     HeavisideAll,
@@ -125,6 +126,8 @@ __all__ = [
     "estimate",
     "estimates",
     "estimated_optimal",
+    "evolution_gradient",
+    "evolution_width_gradient",
     "finite_difference",
     "first_order",
     "gradient_sampling",

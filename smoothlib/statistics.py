@@ -106,8 +106,10 @@ def _noise(
 ) -> Iterator[Float[Tensor, "_ d"]]:
     """ε of n members in even shares, so that none is a single sample; in the same memory."""
     d, parts = theta.numel(), max(1, n // chunk)
-    ends = [n * k // parts for k in range(parts + 1)]
-    memory = torch.empty(ends[1] + 1, d, dtype=theta.dtype, device=theta.device)
+    unit = 32 if chunk >= 64 else 1  # whole blocks of noise, where there are some
+    ends = [n * k // (parts * unit) * unit for k in range(parts)] + [n]
+    most = max(b - a for a, b in pairwise(ends))
+    memory = torch.empty(most, d, dtype=theta.dtype, device=theta.device)
     for a, b in pairwise(ends):
         yield normal(seed, range(a, b), d, out=memory[: b - a], compile=compile)
 

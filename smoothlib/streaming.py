@@ -75,7 +75,7 @@ def compiled_parts(
         head = _compiled(*given, first[:HEAD], pivots)
     except (RuntimeError, torch._dynamo.exc.FailOnRecompileLimitHit) as error:
         yield from eager_parts(*given, [first])  # where f is wrong, this says so
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
         warnings.warn(f"torch.compile failed ({reason}); estimate() runs eager", stacklevel=4)
         yield from eager_parts(*given, noise)
         return
