@@ -7,7 +7,7 @@ Member i is x_i = θ + σ ε(seed, i) with ε from `noise.normal`, or the mirror
     weights of shape (2, n/2)  mirrored pairs: weights[0] at θ + σε, weights[1] at θ - σε
 
 A worker sends its weights, one number a member; whoever knows the seed has the gradient. Memory:
-a block of noise, 4 MiB, whatever n and d are.
+a block of noise, 2 MiB in float32, whatever n and d are.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from smoothlib.noise import normal
 
-BLOCK = 2**20  # numbers of noise at a time
+BLOCK = 2**19  # numbers of noise at a time
 ROWS = 512  # members at a time, at most
 WHOLE = 32  # members from a multiple of 32 on cost half as much as ragged ends
 

@@ -215,7 +215,7 @@ def _tile(
     return -(-blocks // -(-blocks // (fit // half))) * half, c
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _places(
     r: int, c: int, size: int, device: torch.device
 ) -> tuple[Int32[Tensor, " size"], Int32[Tensor, " size"]]:

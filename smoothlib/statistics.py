@@ -24,7 +24,7 @@ from smoothlib.streaming import NOTHING, Part, compiled_parts, eager_parts, part
 
 Estimator = Callable[[Function, Tensor, Sigma, Tensor], Tensor]
 CHUNK = 2**17  # numbers of noise at a time: 1 MiB in float64, what a core's cache holds
-COMPILED_CHUNK = 2**18  # more, since a call of compiled code takes as long as 1e5 numbers
+COMPILED_CHUNK = 2**20  # more, since a call of compiled code takes as long as 1e5 numbers
 
 
 class Estimate(NamedTuple):

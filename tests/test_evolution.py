@@ -87,7 +87,7 @@ def test_no_more_noise_than_a_block_is_ever_asked_for(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(evolution, "normal", watched)
     evolution_gradient(1, torch.ones(2_000), 1.0, 5_000)
-    assert max(asked) <= 2**20 and sum(asked) == 2_016 * 5_000
+    assert max(asked) <= 2**19 and sum(asked) == 2_016 * 5_000
 
 
 def test_dtype_follows_the_weights_and_no_gradient_flows() -> None:

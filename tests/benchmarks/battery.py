@@ -1,6 +1,6 @@
 """The long statistical battery of `smoothlib.noise`: the integers, then the normals.
 
-    python -m tests.benchmarks.battery [--draws 1e9] [--seed 1] [--without-dieharder]
+    python -m tests.benchmarks.battery [--draws 1e9] [--seed 1] [--compiled] [--without-dieharder]
 
 The integers, w0 and w1 of consecutive pairs and coordinates, go to dieharder (Brown 2004; Debian's
 package of that name) by a pipe. It fails a generator at p < 1e-6 or p > 1 - 1e-6, and calls WEAK
@@ -95,8 +95,10 @@ def exact_moment(k: int) -> float:
 class Tally:
     """Sums over blocks of normals, in float64."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiled: bool) -> None:
         self.n = 0
+        self.how: dict = {"dtype": torch.float32 if compiled else torch.float64}
+        self.how["compile"] = compiled
         self.powers = torch.zeros(8, dtype=torch.float64)
         self.tails = torch.zeros(2, len(TAILS), dtype=torch.int64)
         self.bins = torch.zeros(BINS, dtype=torch.int64)
@@ -106,8 +108,8 @@ class Tally:
     def add(self, seed: int, first: int) -> None:
         """One block of members, from `first`, beside the same block of the next seed."""
         members = range(first, first + SIDE)
-        x = normal(seed, members, SIDE, dtype=torch.float64)
-        other = normal(seed + 1, members, SIDE, dtype=torch.float64)
+        x = normal(seed, members, SIDE, **self.how).double()
+        other = normal(seed + 1, members, SIDE, **self.how).double()
         self.n += x.numel()
         power = torch.ones_like(x)
         for k in range(8):
@@ -176,9 +178,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=float, default=1e9)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--compiled", action="store_true", help="float32, by polynomials")
     parser.add_argument("--without-dieharder", action="store_true")
     options = parser.parse_args()
-    tally = Tally()
+    tally = Tally(options.compiled)
     for first in range(0, math.ceil(options.draws / SIDE), SIDE):
         tally.add(options.seed, first)
     print(f"{tally.n} normals of seed {options.seed}")
