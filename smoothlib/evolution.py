@@ -1,6 +1,6 @@
 """Evolution strategies without a stored population: a seed and an index make its noise again.
 
-Member i is x_i = θ + σ ε(seed, i) with ε from `noise.normal`, or the mirrored pair θ ± σ ε(seed, i);
+Member i is x_i = θ + σ ε(seed, i) with ε from `noise.normal`, or the pair θ ± σ ε(seed, i); the
 `weights` are its values f(x_i), or what a search makes of them (ranks, utilities):
 
     weights of shape (n,)      members

@@ -191,8 +191,8 @@ def slope(f: Function, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"
 
 def _value_and_slope(f: Function, x: Tensor) -> tuple[Tensor, Tensor]:
     if torch.compiler.is_compiling():  # which follows torch.func, and not autograd.grad
-        value, pull = torch.func.vjp(f, x.detach())
-        return value, pull(torch.ones_like(value))[0]
+        primal = torch.func.vjp(f, x.detach())
+        return primal[0], primal[1](torch.ones_like(primal[0]))[0]
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         value = f(x)
@@ -232,12 +232,13 @@ def density(eps: Tensor) -> Tensor:
 
 
 def gauss_integral(
-    c: Callable[[Float[Tensor, "*batch n"]], Float[Tensor, "*batch n"]],
+    c: Callable[[Float[Tensor, "*batch n"]], Float[Tensor, "..."]],
     lower: Float[Tensor, "*batch"],
     upper: Float[Tensor, "*batch"],
-) -> Float[Tensor, "*batch"]:
+) -> Float[Tensor, "..."]:
     """The integral of c(ε) φ(ε) from lower to upper, for a smooth c: uncertified, dtype kept.
 
+    c turns (*batch, n) into that, or into several integrands, (k, *batch, n), and k integrals.
     Gauss-Legendre with 64 nodes on at most |ε| <= EPS_MAX; there φ alone is integrated to 1e-16.
     """
     lower, upper = (end.clamp(-EPS_MAX, EPS_MAX) for end in (lower, upper))
