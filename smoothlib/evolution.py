@@ -91,7 +91,7 @@ def _blocks(
     padded = torch.nn.functional.pad(weights.detach(), (before, after))
     members = range(first - before, first + len(weights) + after)
     rows = min(ROWS, len(members))
-    width = min(BLOCK // rows, len(columns)) if rows else 1
+    width = min(BLOCK // rows, len(columns))
     memory = torch.empty(rows * width, dtype=weights.dtype, device=weights.device)
     for j in range(0, len(columns), max(width, 1)):
         here = columns[j : j + width]

@@ -59,6 +59,8 @@ EQUIVALENT = {
     "estimators: -1 -> 1": "the last of two axes",
     "estimators: torch.finfo(gradients.dtype).eps * float(gradients.square().sum()) -> "
     "torch.finfo(gradients.dtype).eps": "when a search stops, for gradients of order 1",
+    "evolution: before + len(weights) -> before - len(weights)": "ragged blocks: slower",
+    "evolution: 1 -> 2": "the step through no coordinates at all",
     "mixtures: 1.0 -> 2.0": "a divisor whose quotient is thrown away",
     "mixtures: -1 -> 1": "the last of two axes",
     "statistics: 1 -> 2": "the size of a chunk at d = 1; any size will do",
