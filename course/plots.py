@@ -15,10 +15,12 @@ import torch
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from smoothlib import BallThrow, BallWall
 
-OBJECTIVE, SAMPLE = "#888888", "#D55E00"
+OBJECTIVE, TRUTH, SAMPLE = "#888888", "#0072B2", "#D55E00"
+GRADIENT, WRONG = "#009E73", "#D1341F"
 INK = "#1f2328"  # written once in the SVG, then replaced by the page's own text colour
 GRID = "#98a1ab"
 
@@ -80,3 +82,32 @@ def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[floa
     axes.set_title("Distance J(θ), metres", loc="left", weight="bold")
     axes.set(xlabel="θ, rad", ylim=(0, None))
     return axes
+
+
+def curve(axes: Axes, x: Tensor, y: Tensor, name: str = "", color: str = TRUTH) -> Axes:
+    """An exact curve, (m,), with its name at its right end."""
+    axes.plot(x, y, color=color, lw=2.2)
+    _named(axes, x, y, name, color)
+    return axes
+
+
+def measured(axes: Axes, x: Tensor, samples: Tensor, name: str = "", color: str = GRADIENT) -> Axes:
+    """Means of samples, (m, n), at x, (m,), with bars of two standard errors.
+
+    Rings; crosses on a dashed line for what is WRONG.
+    """
+    mean, error = samples.mean(-1), samples.std(-1) / samples.shape[-1] ** 0.5
+    wrong = color == WRONG
+    axes.errorbar(
+        x, mean, 2 * error, color=color, marker="x" if wrong else "o", ms=5, mfc="none",
+        ls="--" if wrong else "", lw=1.2, elinewidth=1.5,
+    )  # fmt: skip
+    _named(axes, x, mean, name, color)
+    return axes
+
+
+def _named(axes: Axes, x: Tensor, y: Tensor, name: str, color: str) -> None:
+    axes.annotate(
+        name, (float(x[-1]), float(y[-1])), (9, -3), textcoords="offset points",
+        color=color, weight="bold", annotation_clip=False,
+    )  # fmt: skip
