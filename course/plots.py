@@ -7,7 +7,7 @@ with text in the colour of the page, so it reads in light and in dark, on a scre
 import html
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from smoothlib import BallThrow, BallWall
+from smoothlib.smoothing import slope
 
-OBJECTIVE, TRUTH, SAMPLE = "#888888", "#0072B2", "#D55E00"
-GRADIENT, WRONG = "#009E73", "#D1341F"
+OBJECTIVE, SAMPLE, TRUTH = "#888888", "#D55E00", "#0072B2"
+ZERO_ORDER, FIRST_ORDER, WRONG = "#009E73", "#CC79A7", "#D1341F"
 INK = "#1f2328"  # written once in the SVG, then replaced by the page's own text colour
 GRID = "#98a1ab"
 
@@ -69,6 +70,19 @@ def flights(axes: Axes, ball: BallThrow | BallWall, angles: Sequence[float]) -> 
     return axes
 
 
+def measured(axes: Axes, x: Tensor, samples: Tensor, name: str, color: str) -> Axes:
+    """Means of samples (m, n) at x (m,), with bars of two standard errors and a name at the end.
+
+    Rings; crosses on a dashed line for what is WRONG.
+    """
+    mean, error = samples.mean(-1), samples.std(-1) / samples.shape[-1] ** 0.5
+    marker, line = ("x", "--") if color == WRONG else ("o", "")
+    axes.errorbar(x, mean, 2 * error, color=color, marker=marker, mfc="none", ms=5, ls=line, lw=1.2)
+    end = (float(x[-1]), float(mean[-1]))
+    axes.annotate(name, end, (8, 0), color=color, textcoords="offset points", va="center")
+    return axes
+
+
 def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[float] = ()) -> Axes:
     """J over the objective's bounds, with a ring at each of `angles`."""
     low, high = objective.bounds[:, 0].tolist()
@@ -84,30 +98,46 @@ def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[floa
     return axes
 
 
-def curve(axes: Axes, x: Tensor, y: Tensor, name: str = "", color: str = TRUTH) -> Axes:
-    """An exact curve, (m,), with its name at its right end."""
-    axes.plot(x, y, color=color, lw=2.2)
-    _named(axes, x, y, name, color)
-    return axes
+def lines(
+    axes: Axes,
+    x: Tensor,
+    curves: Mapping[str, tuple[Tensor, str]],
+    title: str,
+    *,
+    at: Mapping[str, float] | None = None,
+    dashed: Sequence[str] = (),
+    **settings: Any,
+) -> Axes:
+    """Curves over x, each with its name where `at` says in x, or at its end; `settings` are axes'.
 
-
-def measured(axes: Axes, x: Tensor, samples: Tensor, name: str = "", color: str = GRADIENT) -> Axes:
-    """Means of samples, (m, n), at x, (m,), with bars of two standard errors.
-
-    Rings; crosses on a dashed line for what is WRONG.
+    A name stands above its curve, in the colour of the curve.
     """
-    mean, error = samples.mean(-1), samples.std(-1) / samples.shape[-1] ** 0.5
-    wrong = color == WRONG
-    axes.errorbar(
-        x, mean, 2 * error, color=color, marker="x" if wrong else "o", ms=5, mfc="none",
-        ls="--" if wrong else "", lw=1.2, elinewidth=1.5,
-    )  # fmt: skip
-    _named(axes, x, mean, name, color)
+    for name, (y, color) in curves.items():
+        axes.plot(x, y, color=color, lw=2.2, ls=(0, (4, 3)) if name in dashed else "-")
+        place = (at or {}).get(name, float(x[-1]))
+        nearest = int((x - place).abs().argmin())
+        end = nearest == len(x) - 1
+        axes.annotate(
+            name, (float(x[nearest]), float(y[nearest])), (5, 0) if end else (0, 6), color=INK,
+            textcoords="offset points", ha="left" if end else "center",
+            va="center" if end else "bottom",
+        )  # fmt: skip
+    axes.set_title(title, loc="left", weight="bold")
+    axes.set(**settings)
     return axes
 
 
-def _named(axes: Axes, x: Tensor, y: Tensor, name: str, color: str) -> None:
-    axes.annotate(
-        name, (float(x[-1]), float(y[-1])), (9, -3), textcoords="offset points",
-        color=color, weight="bold", annotation_clip=False,
-    )  # fmt: skip
+def tangents(
+    axes: Axes, f: Callable[[Tensor], Tensor], low: float, high: float, at: Sequence[float]
+) -> Axes:
+    """f over [low, high], and at each of `at` a dash along the slope that autograd gives."""
+    x = torch.linspace(low, high, 301, dtype=torch.float64)
+    axes.plot(x, f(x[:, None]), color=OBJECTIVE, lw=2.2)
+    points = torch.tensor(at, dtype=torch.float64)[:, None]
+    half = 0.05 * (high - low)
+    rise = half * slope(f, points)
+    value = f(points)[:, None]
+    ends = torch.cat((points - half, points + half), 1), torch.cat((value - rise, value + rise), 1)
+    axes.plot(ends[0].T, ends[1].T, color=FIRST_ORDER, lw=2.5)
+    axes.plot(points, value, "o", color=SAMPLE, ms=5)
+    return axes

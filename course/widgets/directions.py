@@ -36,14 +36,18 @@ def arrows(
 
     def draw(now: SimpleNamespace) -> Picture:
         n = round(now.n)
-        ours = finite_difference if now.baseline else zero_order
         eps = normal(int(now.seed), BATCHES * n, 2, dtype=torch.float64)
-        rows = per_sample(estimator or ours, HILL, HERE, now.sigma, eps)
+        if estimator is None:
+            role = "gradient" if now.baseline else "plain"
+            rows = (finite_difference if now.baseline else zero_order)(HILL, HERE, now.sigma, eps)
+        else:  # a batch at a time: it may look at all samples that it is given
+            role = "gradient"
+            batches = (per_sample(estimator, HILL, HERE, now.sigma, part) for part in eps.split(n))
+            rows = torch.cat(list(batches))
         truth = HILL.smoothed_grad(HERE, now.sigma)
         means = rows.reshape(BATCHES, n, 2).mean(1)
-        off = _angle(means, truth)
-        mean, cosine = means[0], math.cos(math.radians(float(off[0])))
-        role = "gradient" if now.baseline or estimator else "plain"
+        mean, off = means[0], _angle(means, truth)
+        here = float(off[0])
         return Picture(
             panels={
                 "plane": [
@@ -54,14 +58,16 @@ def arrows(
                     *_arrows(truth=(truth, "truth", STEP), mean=(mean, role, STEP)),
                 ],
                 "off": [
-                    m.histogram(off, role, lift=26),
+                    m.histogram(off[off.isfinite()], role, lift=26),
                     _truth_line(),
-                    m.measured([float(off[0])], [0.06], [math.nan], role, kind="mean"),
+                    m.measured([here], [0.06], [math.nan], role, kind="mean"),
                 ],
             },
             readout=[
                 f"*n* = **{n}**",
-                f"cosine **{cosine:+.2f}**, {abs(float(off[0])):.0f}° off",
+                "the mean is 0 and has no direction"
+                if math.isnan(here)
+                else f"cosine **{math.cos(math.radians(here)):+.2f}**, {abs(here):.0f}° off",
                 f"uphill in **{int((means @ truth > 0).sum())}** of {BATCHES} batches",
             ],
             aside=f"mean ({float(mean[0]):+.2f}, {float(mean[1]):+.2f}) · truth "
@@ -110,7 +116,7 @@ def correlated() -> Figure:
             panels={
                 "plane": [
                     *_hill(),
-                    m.curve(*(2 * _circle() @ root.mT).T, "sample", width=1.25, dash=(3, 3)),
+                    _dashed(2 * _circle() @ root.mT),
                     m.points(*(eps[:300] @ root.mT).T),
                     *_arrows(
                         truth=(truth, "truth", 1.15 / truth.norm()),
@@ -238,10 +244,14 @@ def _circle() -> Tensor:
     return torch.stack((around.cos(), around.sin()), -1)
 
 
+def _dashed(loop: Tensor) -> Mark:
+    return m.curve(loop[:, 0], loop[:, 1], "sample", width=1.25, dash=(3, 3))
+
+
 def _spread(sigma: float) -> list[Mark]:
     """The circle of radius σ around θ, and the ring that sets it."""
     return [
-        m.curve(*(sigma * _circle()).T, "sample", width=1.25, dash=(3, 3)),
+        _dashed(sigma * _circle()),
         m.handle(sigma, 0, {"x": "sigma"}, arrows=[(1, 0), (-1, 0)]),
     ]
 
@@ -284,9 +294,10 @@ def _cut(vector: Tensor) -> tuple[float, float]:
 
 
 def _angle(means: Tensor, truth: Tensor) -> Tensor:
-    """Degrees from the truth to each of the vectors (k, 2), counterclockwise, in (-180, 180]."""
+    """Degrees from the truth to each vector (k, 2), counterclockwise, in (-180, 180]; 0 has none."""
     across = truth[0] * means[:, 1] - truth[1] * means[:, 0]
-    return torch.rad2deg(torch.atan2(across, means @ truth))
+    angle = torch.rad2deg(torch.atan2(across, means @ truth))
+    return angle.masked_fill((means == 0).all(-1), math.nan)
 
 
 def _truth_line() -> Mark:

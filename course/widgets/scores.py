@@ -179,21 +179,21 @@ def baselines() -> Figure:
     def draw(now: SimpleNamespace) -> Picture:
         at = torch.tensor([now.theta], dtype=torch.float64)
 
-        def exact(level: float | Tensor) -> Tensor:
-            return zero_order_variance(f, at, now.sigma, level)
+        def exact(level: float) -> float:
+            return float(zero_order_variance(f, at, now.sigma, level))
 
         eps = normal(int(now.seed), 2000, 1, dtype=torch.float64)
         rows = zero_order(f, at, now.sigma, eps, lambda *_: at.new_tensor(now.b))
         found = variance_measured(rows)
         best, here = float(optimal_baseline(f, at, now.sigma)), float(f(at))
-        none, centred = float(exact(0.0)), float(exact(here))
+        none, centred = exact(0.0), exact(here)
         return Picture(
             panels={
                 "variance": [
-                    m.curve(levels, exact(levels), "gradient"),
+                    m.curve(levels, exact(best) + (levels - best) ** 2 / now.sigma**2, "gradient"),
                     *_named_level("none", 0.0, none, 14),
                     *_named_level("*f*(*θ*)", here, centred, 14),
-                    *_named_level("best", best, float(exact(best)), -14),
+                    *_named_level("best", best, exact(best), -14),
                     m.measured([now.b], found.mean, SURE * found.standard_error),
                     m.line([now.b, now.b], [LEAST, float(found.mean)], "link"),
                     m.handle(now.b, LEAST, {"x": "b"}, arrows=[(1, 0), (-1, 0)]),
@@ -207,10 +207,10 @@ def baselines() -> Figure:
             readout=[
                 f"*b* = **{now.b:.1f}** m: measured **{float(found.mean):.0f}** ± "
                 f"{float(found.standard_error):.0f}",
-                f"exact: **{float(exact(now.b)):.0f}**",
+                f"exact: **{exact(now.b):.0f}**",
                 f"none **{none:.0f}**",
                 f"*f*(*θ*) **{centred:.0f}**",
-                f"best **{float(exact(best)):.0f}**",
+                f"best **{exact(best):.0f}**",
             ],
             aside="here *f*(*θ*) helps" if centred < none else "here *f*(*θ*) hurts",
             alt=f"The variance of one sample over the baseline at θ = {now.theta:.2f}, a parabola "
