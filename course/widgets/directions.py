@@ -294,7 +294,7 @@ def _cut(vector: Tensor) -> tuple[float, float]:
 
 
 def _angle(means: Tensor, truth: Tensor) -> Tensor:
-    """Degrees from the truth to each vector (k, 2), counterclockwise, in (-180, 180]; 0 has none."""
+    """Degrees from the truth to each vector (k, 2), counterclockwise; nan for a vector of 0."""
     across = truth[0] * means[:, 1] - truth[1] * means[:, 0]
     angle = torch.rad2deg(torch.atan2(across, means @ truth))
     return angle.masked_fill((means == 0).all(-1), math.nan)
