@@ -7,8 +7,8 @@ with text in the colour of the page, so it reads in light and in dark, on a scre
 import html
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import matplotlib as mpl
 import torch
@@ -18,10 +18,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from smoothlib import BallThrow, BallWall
-from smoothlib.smoothing import slope
 
 OBJECTIVE, SAMPLE, TRUTH = "#888888", "#D55E00", "#0072B2"
-ZERO_ORDER, FIRST_ORDER, WRONG = "#009E73", "#CC79A7", "#D1341F"
+ZERO_ORDER, PLAIN, FIRST_ORDER, WRONG = "#009E73", "#56B4E9", "#CC79A7", "#D1341F"
 INK = "#1f2328"  # written once in the SVG, then replaced by the page's own text colour
 GRID = "#98a1ab"
 
@@ -79,7 +78,7 @@ def measured(axes: Axes, x: Tensor, samples: Tensor, name: str, color: str) -> A
     marker, line = ("x", "--") if color == WRONG else ("o", "")
     axes.errorbar(x, mean, 2 * error, color=color, marker=marker, mfc="none", ms=5, ls=line, lw=1.2)
     end = (float(x[-1]), float(mean[-1]))
-    axes.annotate(name, end, (8, 0), color=color, textcoords="offset points", va="center")
+    axes.annotate(name, end, (8, 0), color=INK, textcoords="offset points", va="center")
     return axes
 
 
@@ -98,46 +97,29 @@ def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[floa
     return axes
 
 
-def lines(
+def curve(
     axes: Axes,
     x: Tensor,
-    curves: Mapping[str, tuple[Tensor, str]],
-    title: str,
+    y: Tensor,
+    name: str,
+    color: str,
     *,
-    at: Mapping[str, float] | None = None,
-    dashed: Sequence[str] = (),
-    **settings: Any,
+    at: float | None = None,
+    align: Literal["left", "center", "right"] = "center",
+    dashed: bool = False,
 ) -> Axes:
-    """Curves over x, each with its name where `at` says in x, or at its end; `settings` are axes'.
-
-    A name stands above its curve, in the colour of the curve.
-    """
-    for name, (y, color) in curves.items():
-        axes.plot(x, y, color=color, lw=2.2, ls=(0, (4, 3)) if name in dashed else "-")
-        place = (at or {}).get(name, float(x[-1]))
-        nearest = int((x - place).abs().argmin())
-        end = nearest == len(x) - 1
-        axes.annotate(
-            name, (float(x[nearest]), float(y[nearest])), (5, 0) if end else (0, 6), color=INK,
-            textcoords="offset points", ha="left" if end else "center",
-            va="center" if end else "bottom",
-        )  # fmt: skip
-    axes.set_title(title, loc="left", weight="bold")
-    axes.set(**settings)
+    """A curve with its name at its right end, or above it at x = `at`; `align` that of the text."""
+    axes.plot(x, y, color=color, lw=2.2, ls=(0, (4, 3)) if dashed else "-")
+    k = len(x) - 1 if at is None else int((x - at).abs().argmin())
+    shift, ha, va = ((5, 0), "left", "center") if at is None else ((0, 6), align, "bottom")
+    where = (float(x[k]), float(y[k]))
+    axes.annotate(name, where, shift, color=INK, textcoords="offset points", ha=ha, va=va)
     return axes
 
 
-def tangents(
-    axes: Axes, f: Callable[[Tensor], Tensor], low: float, high: float, at: Sequence[float]
-) -> Axes:
-    """f over [low, high], and at each of `at` a dash along the slope that autograd gives."""
-    x = torch.linspace(low, high, 301, dtype=torch.float64)
-    axes.plot(x, f(x[:, None]), color=OBJECTIVE, lw=2.2)
-    points = torch.tensor(at, dtype=torch.float64)[:, None]
-    half = 0.05 * (high - low)
-    rise = half * slope(f, points)
-    value = f(points)[:, None]
-    ends = torch.cat((points - half, points + half), 1), torch.cat((value - rise, value + rise), 1)
-    axes.plot(ends[0].T, ends[1].T, color=FIRST_ORDER, lw=2.5)
-    axes.plot(points, value, "o", color=SAMPLE, ms=5)
+def label(axes: Axes, title: str, x: str, **settings: Any) -> Axes:
+    """The title, which is what y measures and its unit; what x is; and any setting of axes."""
+    axes.set_title(title, loc="left", weight="bold")
+    axes.set(xlabel=x, **settings)
+    axes.minorticks_off()
     return axes
