@@ -20,6 +20,7 @@ BATCHES = 200
 CLOUD = 100  # estimates in many dimensions
 OFF = (-180, -90, 0, 90, 180)
 STEP = 0.35  # of an arrow, in units of the plane for a gradient of length 1
+CLOSE = 0.6  # tips whose names would touch
 SHOWN = 100  # single gradients that are drawn
 
 
@@ -269,20 +270,19 @@ def _bundle(rows: Tensor, role: str) -> Mark:
 def _arrows(**vectors: tuple[Tensor, str, float | Tensor]) -> list[Mark]:
     """Gradients from θ by name, each with its role and its scale; names keep out of each other."""
     tips = {name: _cut(scale * gradient) for name, (gradient, _, scale) in vectors.items()}
-    by_angle = sorted(tips, key=lambda name: math.atan2(*tips[name][::-1]))
     marks = []
     for name, (dx, dy) in tips.items():
         role = vectors[name][1]
-        right = name == by_angle[0]
         if role == "wrong":  # dashed, so that colour is not alone
-            marks += [
-                m.curve([0, dx], [0, dy], role, dash=(6, 4)),
-                m.points([dx], [dy], role, kind="cross"),
-            ]
+            marks.append(m.curve([0, dx], [0, dy], role, dash=(6, 4)))
+            marks.append(m.points([dx], [dy], role, kind="cross"))
         else:
             marks.append(m.arrow(0, 0, dx, dy, role))
-        marks.append(m.text(dx, dy, name, role, align="left" if right else "right",
-                            dx=9 if right else -9, dy=4, bold=True))  # fmt: skip
+        near = [dx * y - dy * x for x, y in tips.values() if (x, y) != (dx, dy)
+                and abs(x - dx) + abs(y - dy) < CLOSE]  # fmt: skip
+        right = near[0] > 0 if near else dx > 0
+        side = {"align": "left", "dx": 9} if right else {"align": "right", "dx": -9}
+        marks.append(m.text(dx, dy, name, role, dy=4, bold=True, **side))
     return marks
 
 

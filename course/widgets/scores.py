@@ -86,7 +86,7 @@ def votes(
 
     samples = plot("landscape", "Samples", "*f*, metres", 14.5, height=230)
     if not wall:
-        samples = Panel("landscape", "Samples", "*f*", Axis(low, high, 7), Axis(0, 1.3, (0, 1)),
+        samples = Panel("landscape", "Samples", "*f*", Axis(low, high, 7), Axis(-0.1, 1.3, (0, 1)),
                         height=230)  # fmt: skip
     return Figure(
         question,

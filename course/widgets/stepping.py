@@ -71,7 +71,7 @@ def step_sizes() -> Figure:
             Column([Panel("distance", "Squared distance from the top", "",
                           Axis(0, STEPS, 4, unit="step"),
                           Axis(LEAST, MOST, (1e-4, 1e-2, 1, 100, 1e4), log=True),
-                          height=260, margin=46, right=96)], 1.3),
+                          height=260, margin=54, right=96)], 1.3),
             Column([Panel("map", "Dimension", "*d*",
                           Axis(1e-3, 2, (0.001, 0.01, 0.1, 1), log=True, unit="*η*"),
                           Axis(1, 200, (1, 10, 100), log=True), height=260)]),
