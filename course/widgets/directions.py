@@ -281,8 +281,8 @@ def _arrows(**vectors: tuple[Tensor, str, float | Tensor]) -> list[Mark]:
         near = [dx * y - dy * x for x, y in tips.values() if (x, y) != (dx, dy)
                 and abs(x - dx) + abs(y - dy) < CLOSE]  # fmt: skip
         right = near[0] > 0 if near else dx > 0
-        side = {"align": "left", "dx": 9} if right else {"align": "right", "dx": -9}
-        marks.append(m.text(dx, dy, name, role, dy=4, bold=True, **side))
+        marks.append(m.text(dx, dy, name, role, align="left" if right else "right",
+                            dx=9 if right else -9, dy=4, bold=True))  # fmt: skip
     return marks
 
 
