@@ -36,15 +36,12 @@ from smoothlib import (
     zero_order,
     zero_order_variance,
 )
+from tests.prose import Prose
 
 WALL, HILL = BallWall(), Quadratic(-1.0)
 LECTURE = nbformat.read(lab.REPO / "lectures" / "03_zero_order.ipynb", as_version=4)
-PROSE = "\n\n".join(cell.source for cell in LECTURE.cells if cell.cell_type == "markdown")
-
-
-def says(text: str) -> bool:
-    """Whether the prose of the lecture holds `text`."""
-    return text in " ".join(PROSE.split())
+PROSE = Prose("03_zero_order")
+says = PROSE.says
 
 
 def point(*theta: float) -> Tensor:
@@ -80,9 +77,7 @@ def agrees(rows: Tensor, truth: Tensor | float, spread: float = 5.0) -> bool:
 
 
 def test_every_numbered_equation_has_a_test() -> None:
-    tags = re.findall(r"\\tag\{3\.(\d+)\}", PROSE)
-    assert tags == [str(i + 1) for i in range(len(tags))]
-    assert [f"test_equation_3_{tag}" in globals() for tag in tags] == [True] * len(tags)
+    assert PROSE.untested(globals()) == []
 
 
 def test_figures_are_numbered_in_order() -> None:

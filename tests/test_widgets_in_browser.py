@@ -329,6 +329,7 @@ ALL = {
     "band": m.band([0, 1], [0.2, 0.3], [0.5, 0.6], "gradient"),
     "points": m.points([0.5], [0.5], kind="current"),
     "moving points": m.points(torch.rand(5, 3), torch.rand(5, 3), kind="cross", t=t),
+    "moving curve": m.moving_curve(t, t[:, None] * t, "truth", t=t),
     "falling points": m.points(t, 0.5 * t, t=t, fall=0.5),
     "histogram": m.histogram([0.2, 0.2, 0.7, 3], t=[0.2, 0.4, 0.6, 1], fall=0.2),
     "rows": m.histogram([0.2, 0.2, 0.7], "truth", axis="y", lift=9, t=[0.2, 0.4, 1], fall=0.2),
@@ -428,13 +429,13 @@ def test_every_kind_of_mark_leaves_its_trace(page: Page, lab_server: LabServer) 
         slider.press("ArrowRight")
         seen.append(look(figure)[0])
         assert figure.locator(".sc-notice").inner_text() == ""
-    assert len(set(seen)) == len(seen) == 19
+    assert len(set(seen)) == len(seen) == 20
 
 
 def test_what_moves_and_what_falls_follows_the_clock(page: Page, lab_server: LabServer) -> None:
     figure = show_cell(page, lab_server, MARKS)
     slider, clock = (figure.locator(f"input[data-control={name}]") for name in ("a", "clock"))
-    for mark in (2, 5, 6, 7, 8, 10, 15):
+    for mark in (2, 5, 6, 7, 8, 9, 11, 16):
         slider.evaluate(
             "(n, v) => { n.value = v; n.dispatchEvent(new Event('input')); }", str(mark)
         )

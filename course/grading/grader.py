@@ -229,9 +229,7 @@ def _seeds(seed: int, exercise: Exercise, cell: Cell, drawn: list[int]) -> Itera
 
 def _result(exercise: Exercise, test: Cell, said: str) -> TestResult:
     earned = 0.0 if said else test.points
-    return TestResult(
-        test.name, exercise.function(test), test.points, earned, test.hidden, said
-    )
+    return TestResult(test.name, exercise.function(test), test.points, earned, test.hidden, said)
 
 
 def _attempt(session: Session, cell: Cell, names: dict, seeds: Iterator[int]) -> str:

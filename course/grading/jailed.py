@@ -325,7 +325,9 @@ class Answers:
     def explain(self, error: BaseException) -> dict:
         """The student's line that an error came through, and whether a stub raised it."""
         try:
-            frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in self.files]
+            frames = [
+                f for f in traceback.extract_tb(error.__traceback__) if f.filename in self.files
+            ]
             line = next((f.line for f in reversed(frames) if f.line), "")
             first = next(
                 (f for f, _ in traceback.walk_tb(error.__traceback__) if f.f_globals is self.names),

@@ -202,7 +202,9 @@ class Journal:
 
 
 def _digest_of_code() -> str:
-    files = sorted([*COURSE.glob("*.py"), *COURSE.glob("grading/*.py"), *COURSE.glob("mistakes/*.py")])
+    files = sorted(
+        [*COURSE.glob("*.py"), *COURSE.glob("grading/*.py"), *COURSE.glob("mistakes/*.py")]
+    )
     files += sorted((COURSE.parent / "smoothlib").glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

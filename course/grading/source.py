@@ -106,9 +106,7 @@ def load(name: str, root: Path = ROOT) -> Exercise:
 def _cell(cell: NotebookNode) -> Cell:
     ours = cell.metadata.get("nbgrader", {})
     role = "test" if ours.get("grade") else "answer" if ours.get("solution") else "given"
-    return Cell(
-        ours.get("grade_id", cell.id), role, cell.source, float(ours.get("points", 0) or 0)
-    )
+    return Cell(ours.get("grade_id", cell.id), role, cell.source, float(ours.get("points", 0) or 0))
 
 
 def inside(cell: Cell, answers: list[str]) -> str:

@@ -36,6 +36,14 @@ def curve(
             "ghost": ghost} | _times(t)  # fmt: skip
 
 
+def moving_curve(
+    x: Values, y: Values, role: str = "objective", *, t: Values, width: float = 2.5
+) -> Mark:
+    """A line through x, (m,), and the row of y, (k, m), at which the clock stands in `t`, (k,)."""
+    return {"mark": "moving_curve", "x": _floats(x), "y": _floats(y), "role": role,
+            "width": width} | _times(t)  # fmt: skip
+
+
 def band(x: Values, low: Values, high: Values, role: str = "tint") -> Mark:
     """The area between low and high over x, each (m,)."""
     return {"mark": "band", "x": _floats(x), "low": _floats(low), "high": _floats(high),

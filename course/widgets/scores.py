@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course.widgets import marks as m
 from course.widgets.figure import Axis, Clock, Column, Figure, NewNoise, Panel, Picture, Slider
-from course.widgets.landscapes import landscape, plot
+from course.widgets.landscapes import drops, landscape, outline, plot
 from course.widgets.marks import Mark
 from course.widgets.samples import FALL, batches, landings, running_mean
 from smoothlib import (
@@ -59,7 +59,7 @@ def votes(
         return Picture(
             panels={
                 "landscape": [
-                    *_objective(f, low, high),
+                    *(landscape(f) if wall else _plain(f, low, high)),
                     _smoothed(f, now.sigma, low, high, hidden=True),
                     m.points(x[:, 0], f(x), t=times, fall=FALL),
                     m.points(at, f(at), "ink", kind="ball"),
@@ -261,14 +261,8 @@ def per_sample(
     return rows.detach().to(theta)
 
 
-def _objective(f: BallWall | Heaviside, low: float, high: float) -> list[Mark]:
-    if isinstance(f, BallWall):
-        return landscape(f)
-    return [
-        m.line([0, 0], [0, 1], "jump"),
-        m.curve([low, 0], [0, 0]),
-        m.curve([0, high], [1, 1]),
-    ]
+def _plain(f: Objective, low: float, high: float) -> list[Mark]:
+    return [*drops(f, low, high), m.curve(*outline(f, low, high))]
 
 
 def _smoothed(f: Objective, sigma: float, low: float, high: float, *, hidden: bool = False) -> Mark:

@@ -518,7 +518,7 @@ class FigureView {
     const only = (...kinds) => over.filter((mark) => kinds.includes(mark.mark));
     clip(under, 0);
     drawAxes(ctx, panel, c);
-    clip(only("curve", "band", "line", "body"), 2);
+    clip(only("curve", "moving_curve", "band", "line", "body"), 2);
     only("text").forEach(paint);
     clip(only("points", "histogram"), 11);
     clip(only("measured"), 11);

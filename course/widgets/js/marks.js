@@ -136,6 +136,15 @@ const DRAW = {
     ctx.lineCap = "butt";
   },
 
+  moving_curve(ctx, mark, panel, c, clock) {
+    const count = mark.x.length;
+    const row = instant(mark.t, clock).index * count;
+    ctx.lineJoin = "round";
+    ctx.beginPath();
+    for (let i = 0; i < count; i += 1) ctx.lineTo(panel.x(mark.x[i]), panel.y(mark.y[row + i]));
+    stroke(ctx, { color: c.mark[mark.role], width: mark.width });
+  },
+
   band(ctx, mark, panel, c) {
     const count = mark.x.length;
     ctx.beginPath();
