@@ -182,7 +182,8 @@ def test_the_suspect_is_unbiased_and_reports_a_wrong_error_where_the_text_says_s
     for name in names["CASES"]:
         assert ratio[name, "mirrored_value"] == pytest.approx(1, abs=5 / math.sqrt(800))
     times = 1 / ratio["ball", "suspect"]
-    assert 2.5 < times < 3.5 and "about three times as accurate as `suspect` says" in TEXT
+    assert 8.3 < times < 9 and "almost nine times as accurate as `suspect` says" in TEXT
+    assert 0.6 < ratio["step", "suspect"] < 0.8 and "On the step they are somewhat too" in TEXT
 
 
 def test_the_numbers_in_the_text_are_true() -> None:
@@ -210,8 +211,8 @@ def test_what_the_model_answer_says_of_the_fade_is_true() -> None:
     names, _ = worked("test_smoothed_value_mc_wall", "climb")
     wall, slope = BallWall(), names["slope"]
     at = torch.tensor(0.1, dtype=torch.float64)
-    assert f"{float(slope(at, 0.35)):.2f}" == "0.37" and "is 0.37 m/rad" in TEXT
-    assert f"{0.02 * float(slope(at, 0.35)):.3f}" == "0.007"
+    assert f"{float(slope(at, 0.35)):.2f}" == "0.54" and "is 0.54 m/rad" in TEXT
+    assert f"{0.02 * float(slope(at, 0.35)):.3f}" == "0.011" and "first step is 0.011 rad" in TEXT
     assert abs(float(slope(at, 0.06))) < 1e-12
     cliff = wall.angles[0] - 0.1
     assert [f"{cliff:.2f}", f"{cliff / 0.35:.1f}", f"{cliff / 0.06:.0f}"] == ["0.77", "2.2", "13"]

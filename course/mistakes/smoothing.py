@@ -430,8 +430,8 @@ def forgets_the_floor(
 def turns_the_window_inside_out(
     theta: Tensor, sigma: float, low: float, high: float, level: float, slope: float, outside: float
 ) -> Tensor:
-    """Your share of samples in the window is negative: P is Φ(B) - Φ(A), with A the lower edge, which
-    is low - θ, divided by σ."""
+    """Your share of samples in the window is negative: P is Φ(B) - Φ(A), with A the lower edge,
+    which is low - θ, divided by σ."""
     A, B, P = _window(theta, sigma, low, high)
     return outside - (level - outside + slope * theta) * P + slope * sigma * (_phi(A) - _phi(B))
 
