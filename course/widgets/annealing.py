@@ -55,8 +55,7 @@ def climb_the_average(lr: float = 0.004) -> Figure:
 
     return Figure(
         "For which σ does climbing the average get over the wall?",
-        "Choose *σ*, guess how many of the 25 get over the wall, then press play. On the map, "
-        "stronger grey is a longer throw at the end.",
+        "Choose *σ*, guess, then press play. On the map stronger grey is a longer throw at the end.",
         [
             Column([plot("landscape", "Landscape", "*J* and its average *F*, metres", 14.5,
                          height=230)], 1.3),
@@ -104,13 +103,13 @@ def _swarm(path: Tensor, sigma: float, over: Tensor) -> list[Mark]:
 def _ends(ends: Tensor, sigmas: Tensor) -> list[Mark]:
     """How far the throw flies at the end of each climb, as greys over σ and the start."""
     half = math.sqrt(float(sigmas[1] / sigmas[0]))
-    step = 1.44 / 24 / 2
     x = (float(sigmas[0]) / half, float(sigmas[-1]) * half)
     return [
-        m.image((ends.T - 5) / 8, x, (0.03 - step, 1.47 + step)),
+        m.image((ends.T - WALL.x_w) / (WALL.optimum.value - WALL.x_w), x, (0.0, 1.5)),
         m.text(0.013, 0.25, "never move", "ink", halo=False),
         m.text(0.13, 0.75, "over the wall", "ink"),
-        m.text(0.9, 0.25, "behind the wall", "ink", align="right", halo=False),
+        m.text(0.6, 0.32, "behind", "ink", align="center", halo=False),
+        m.text(0.6, 0.2, "the wall", "ink", align="center", halo=False),
     ]
 
 
@@ -118,7 +117,7 @@ def _ends(ends: Tensor, sigmas: Tensor) -> list[Mark]:
 
 
 def anneal(
-    climb: Climb | None = None, *, first: float = 0.35, last: float = 0.35, theta: float = 0.3
+    climb: Climb | None = None, *, first: float = 0.35, last: float = 0.05, theta: float = 0.3
 ) -> Figure:
     """Gradient ascent on F while σ falls from `first` to `last`, by the same factor at every step.
 
@@ -183,7 +182,7 @@ def anneal(
             *([rate] if climb is None else []),
         ],
         draw,
-        Clock(end=STEPS, seconds=6, label="step", under="steps", stepper=True),
+        Clock(end=STEPS, seconds=6, label="step", under="steps"),
     )  # fmt: skip
 
 

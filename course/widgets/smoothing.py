@@ -362,15 +362,13 @@ def _landscape(example: Example, theta: float, sigma: float) -> list[Mark]:
 
 def _peak(at: float, promised: float, delivered: float, example: Example) -> list[Mark]:
     """The highest point of F, and f below or above it."""
-    low, high = example.theta
-    late = at > low + 0.8 * (high - low)
     return [
+        m.line([example.theta[0], at], [delivered, delivered], "link"),
         m.line([at, at], [promised, delivered], "guide"),
         m.points(at, promised, "truth", kind="ball"),
         m.points(at, delivered, kind="current"),
-        m.text(at, delivered, f"*f*(*θ*^{{∗}}) = {delivered:.3g}", "sample",
-               align="right" if late else "left", dx=-16 if late else 16, dy=-10),
-    ]  # fmt: skip
+        m.value("y", delivered, f"{delivered:.3g}"),
+    ]
 
 
 def _promises(peaks: Peaks, k: int, tried: list[int], shown: bool, example: Example) -> list[Mark]:
