@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import io
 import itertools
 import re
@@ -138,8 +139,9 @@ def test_the_section_to_reread_exists(known: Known) -> None:
 # --- the numbers in the text --------------------------------------------------------------
 
 
-def worked(*cells: str) -> tuple[dict, dict[str, str]]:
-    """The names after the solution's cells, and what each of `cells` printed."""
+@functools.cache
+def worked() -> tuple[dict, dict[str, str]]:
+    """The names after the solution's cells, and what each cell printed."""
     names: dict = {}
     printed = {}
     for cell in (c for c in SOLUTION.cells if c.cell_type == "code" and "test_" not in c.id):
@@ -149,11 +151,11 @@ def worked(*cells: str) -> tuple[dict, dict[str, str]]:
         with contextlib.redirect_stdout(out):
             exec(cell.source, names)
         printed[cell.id] = out.getvalue()
-    return names, {cell: printed[cell] for cell in cells}
+    return names, printed
 
 
 def test_numbers_of_the_hundred_knobs() -> None:
-    _, printed = worked("hundred_knobs")
+    _, printed = worked()
     lines = printed["hundred_knobs"].splitlines()
     assert [re.findall(r": (\d+) of 200 uphill, mean cosine (.+)", line)[0] for line in lines] == [
         ("109", "0.016"), ("200", "0.079"), ("200", "0.129"), ("200", "0.079")
@@ -175,7 +177,7 @@ def test_numbers_of_the_bumpy_landscape() -> None:
 
 
 def test_numbers_of_the_silent_bug() -> None:
-    _, printed = worked("measure")
+    _, printed = worked()
     found = re.findall(r"mean ([+-][\d.]+) ± [\d.]+, deviation ([\d.]+)", printed["measure"])
     assert [mean for mean, _ in found[3:]] == ["+0.46", "+3.57", "-7.26"]
     assert (found[3][1], found[5][1]) == ("2.2", "11.4")
@@ -199,7 +201,7 @@ def test_the_bug_is_silent_for_equal_sigmas_and_loud_for_other_numbers_of_sample
 
 
 def test_numbers_of_the_climb() -> None:
-    _, printed = worked("climb_in_numbers")
+    _, printed = worked()
     assert "step 100: θ = 1.004, without noise 10.74 m" in printed["climb_in_numbers"]
     wide = climb_by_scores().answer(sigma=0.4, n=100)
     assert wide.readout[3][-1] == "without noise *f* = **5.00 m**"  # behind the wall
