@@ -17,15 +17,23 @@ from torch import Tensor
 from course.widgets import (
     anneal,
     annealing,
+    areas,
+    arrows,
     ascent,
+    baselines,
+    climb_by_scores,
     climb_the_average,
+    correlated,
+    dimensions,
     many_starts,
     move_the_wall,
     printed_slope,
     smoothing,
+    step_sizes,
     surrogate,
     throw,
     tremble,
+    votes,
 )
 from course.widgets import marks as m
 from course.widgets.climbing import STEPS
@@ -42,7 +50,15 @@ from course.widgets.figure import (
     View,
 )
 from course.widgets.samples import FALL, batches, landings, running_mean
-from smoothlib import BallThrow, BallWall, annealed, ascend, normal
+from smoothlib import (
+    BallThrow,
+    BallWall,
+    Heaviside,
+    annealed,
+    ascend,
+    finite_difference,
+    normal,
+)
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "throw": throw,
@@ -56,6 +72,16 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "printed_slope": printed_slope,
     "climb_the_average": climb_the_average,
     "anneal": anneal,
+    "votes": votes,
+    "silence": lambda: votes(Heaviside(), theta=-2.0, sigma=1.0),
+    "areas": areas,
+    "baselines": baselines,
+    "arrows": arrows,
+    "own_arrows": lambda: arrows(estimator=finite_difference),
+    "correlated": correlated,
+    "dimensions": dimensions,
+    "step_sizes": step_sizes,
+    "climb_by_scores": climb_by_scores,
 }
 
 

@@ -43,9 +43,22 @@ FIGURES = {
         "own_landscape": "What does noise make of your landscape?",
         "anneal": "Which schedule of σ ends with the longest throw?",
     },
+    "03_zero_order": {
+        "votes": "The scores alone: which way is up?",
+        "own_votes": "Your estimate: what do its votes look like?",
+        "areas": "An offset changes the picture. Does it change the slope?",
+        "baselines": "Is the score of the middle the best thing to subtract?",
+        "arrows": "How far from the truth does a single sample point?",
+        "own_arrows": "Your own estimate: how far off is it?",
+        "correlated": "The noise prefers one direction. Does the estimate?",
+        "dimensions": "In how many dimensions is a step still a step uphill?",
+        "step_sizes": "How large may a step be, if one sample is all you take?",
+        "silence": "What do you hear, far from the step?",
+        "climb_by_scores": "Can scores alone climb past the wall?",
+    },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
-WITHOUT_HANDLES = {"many_starts", "printed_slope", "climb_the_average"}
+WITHOUT_HANDLES = {"many_starts", "printed_slope", "climb_the_average", "dimensions"}
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def votes(
     f = BallWall() if objective is None else objective
     wall = isinstance(f, BallWall)
     low, high = (0.0, math.pi / 2) if wall else (-3.0, 3.0)
-    reach = 150.0 if wall else 3.0
+    reach, floor = (150.0, 0.0) if wall else (3.0, -0.1)
 
     def draw(now: SimpleNamespace) -> Picture:
         at = torch.tensor([now.theta], dtype=torch.float64)
@@ -63,7 +63,8 @@ def votes(
                     _smoothed(f, now.sigma, low, high, hidden=True),
                     m.points(x[:, 0], f(x), t=times, fall=FALL),
                     m.points(at, f(at), "ink", kind="ball"),
-                    m.value("x", now.theta, f"{now.theta:.2f}", "ink"),
+                    m.handle(now.theta, floor, {"x": "theta"}, arrows=[(1, 0), (-1, 0)]),
+                    m.value("x", now.theta, f"{now.theta:.2f}"),
                 ],
                 "slopes": [
                     m.histogram(rows, "gradient", lift=26, t=times, fall=FALL),
@@ -86,7 +87,7 @@ def votes(
 
     samples = plot("landscape", "Samples", "*f*, metres", 14.5, height=230)
     if not wall:
-        samples = Panel("landscape", "Samples", "*f*", Axis(low, high, 7), Axis(-0.1, 1.3, (0, 1)),
+        samples = Panel("landscape", "Samples", "*f*", Axis(low, high, 7), Axis(floor, 1.3, (0, 1)),
                         height=230)  # fmt: skip
     return Figure(
         question,
@@ -111,7 +112,7 @@ def votes(
 def areas() -> Figure:
     """The slope of F as an area: score times weight times density, above 0 and below it."""
     f = BallWall()
-    x = torch.linspace(0, 1.6, 801, dtype=torch.float64)
+    x = torch.linspace(-0.5, 2.3, 1401, dtype=torch.float64)  # all throws, more than is shown
     x = torch.cat((x, f.jumps().theta - 1e-9, f.jumps().theta)).sort().values
 
     def draw(now: SimpleNamespace) -> Picture:
