@@ -179,7 +179,7 @@ every_lecture = pytest.mark.parametrize("name", FIGURES)
 def test_a_lecture_shows_all_its_figures(lectures: Callable[[str], Page], name: str) -> None:
     found = lectures(name).locator(".sc-figure[data-ready] .sc-question")
     expect(found).to_have_count(len(FIGURES[name]))
-    assert found.all_inner_texts() == list(FIGURES[name].values())
+    assert found.all_text_contents() == list(FIGURES[name].values())
 
 
 @pytest.mark.parametrize(("lecture_name", "name"), EACH, ids="-".join)
