@@ -106,46 +106,58 @@ def _level(f: F, theta: Tensor, baseline: bool) -> Tensor | float:
     return f(theta) if baseline else 0.0
 
 
-def forgets_one_over_sigma(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def forgets_one_over_sigma(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """The division by σ is missing: score times ε, divided by σ."""
     return _estimate(f, theta, sigma, eps, _level(f, theta, baseline), sigma)
 
 
 def divides_eps_by_the_variance(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """You divide ε by σ². It is w = σε that is divided by σ²; ε is divided by σ."""
     return _estimate(f, theta, sigma, eps, _level(f, theta, baseline), 1 / sigma)
 
 
-def leaves_w_undivided(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def leaves_w_undivided(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """Score times w = σε estimates σ² times the gradient. Divide by σ², or take ε divided by σ."""
     return _estimate(f, theta, sigma, eps, _level(f, theta, baseline), sigma**2)
 
 
-def points_downhill(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def points_downhill(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """Your estimate points downhill. Nothing is turned round in this course: f(x) - f(θ), times
     ε, with a plus sign."""
     return _estimate(f, theta, sigma, eps, _level(f, theta, baseline), -1.0)
 
 
-def never_subtracts(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def never_subtracts(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """Nothing is subtracted, though baseline is True: subtract f(theta) from every score."""
     return _estimate(f, theta, sigma, eps, 0.0)
 
 
-def always_subtracts(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def always_subtracts(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """f(theta) is subtracted even where baseline is False."""
     return _estimate(f, theta, sigma, eps, f(theta))
 
 
-def turns_the_switch_round(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def turns_the_switch_round(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """The switch works the wrong way round: f(theta) is to be subtracted if baseline is True."""
     return _estimate(f, theta, sigma, eps, _level(f, theta, not baseline))
 
 
 def subtracts_after_the_mean(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """You subtract f(theta) from the finished mean. It must go from each score, before the score
     is multiplied by ε."""
@@ -153,7 +165,7 @@ def subtracts_after_the_mean(
 
 
 def subtracts_the_score_of_the_mean(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """Your baseline is the score of the mean throw, f(x.mean(0)), which looks at the throws. Take
     f(theta)."""
@@ -162,7 +174,7 @@ def subtracts_the_score_of_the_mean(
 
 
 def subtracts_the_mean_score(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """Your baseline is the mean of the n scores, so that every throw is compared with itself too.
     Take f(theta)."""
@@ -170,78 +182,92 @@ def subtracts_the_mean_score(
     return _estimate(f, theta, sigma, eps, f(x).mean() if baseline else 0.0)
 
 
-def adds_up(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def adds_up(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True) -> Tensor:
     """The votes are added up; their mean is wanted: mean(0), not sum(0)."""
     return _estimate(f, theta, sigma, eps, _level(f, theta, baseline), len(eps))
 
 
-def divides_by_one_less(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def divides_by_one_less(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """You divide by n - 1. A mean of n votes is their sum divided by n."""
     return adds_up(f, theta, sigma, eps, baseline) / (len(eps) - 1)
 
 
 def averages_the_coordinates(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """You average over the coordinates. The samples are the rows: mean(0)."""
     gain = f(theta + sigma * eps) - _level(f, theta, baseline)
     return (gain[:, None] * eps / sigma).mean(-1)
 
 
-def averages_everything(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def averages_everything(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """You average over everything and get one number. Average over the samples only: mean(0)."""
     gain = f(theta + sigma * eps) - _level(f, theta, baseline)
     return (gain[:, None] * eps / sigma).mean()
 
 
-def returns_the_votes(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def returns_the_votes(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """These are the single votes, one in each row. Return their mean, mean(0)."""
     gain = f(theta + sigma * eps) - _level(f, theta, baseline)
     return gain[:, None] * eps / sigma
 
 
 def takes_sigma_for_a_variance(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """You take the root of sigma. It is a standard deviation already, everywhere in this course."""
     return _estimate(f, theta, sigma**0.5, eps, _level(f, theta, baseline))
 
 
 def throws_with_the_variance(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """You throw to θ + σ²ε. A throw lands at θ + σε."""
     gain = f(theta + sigma**2 * eps) - _level(f, theta, baseline)
     return (gain[:, None] * eps / sigma).mean(0)
 
 
-def throws_without_sigma(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def throws_without_sigma(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """You throw to θ + ε. A throw lands at θ + σε."""
     gain = f(theta + eps) - _level(f, theta, baseline)
     return (gain[:, None] * eps / sigma).mean(0)
 
 
-def averages_the_factors(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def averages_the_factors(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """You multiply two means, of the scores and of the noise. Multiply first, row by row, and
     average then."""
     gain = f(theta + sigma * eps) - _level(f, theta, baseline)
     return gain.mean() * eps.mean(0) / sigma
 
 
-def multiplies_columns(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def multiplies_columns(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """The scores, (n,), meet the noise, (n, d), along its last axis. Give them one of their own,
     gain[:, None], so that each row is multiplied by its own score."""
     gain = f(theta + sigma * eps) - _level(f, theta, baseline)
     return (gain * eps / sigma).mean(0)
 
 
-def uses_one_noise_for_all(f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True) -> Tensor:
+def uses_one_noise_for_all(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
     """All coordinates move by the first column of eps. Each coordinate has noise of its own."""
     return _estimate(f, theta, sigma, eps[:, :1].expand_as(eps), _level(f, theta, baseline))
 
 
 def subtracts_the_score_of_the_noise(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """Your baseline is f(σε), the score at the noise. Take f(theta)."""
     level = f(sigma * eps) if baseline else 0.0
@@ -249,7 +275,7 @@ def subtracts_the_score_of_the_noise(
 
 
 def takes_the_size_of_the_noise(
-    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline=True
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
 ) -> Tensor:
     """The noise lost its sign. ε says which way the throw went, so no abs."""
     gain = f(theta + sigma * eps) - _level(f, theta, baseline)

@@ -59,7 +59,7 @@ def votes(
         return Picture(
             panels={
                 "landscape": [
-                    *(landscape(f) if wall else _plain(f, low, high)),
+                    *(landscape(f) if isinstance(f, BallWall) else _plain(f, low, high)),
                     _smoothed(f, now.sigma, low, high, hidden=True),
                     m.points(x[:, 0], f(x), t=times, fall=FALL),
                     m.points(at, f(at), "ink", kind="ball"),
