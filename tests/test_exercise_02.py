@@ -169,6 +169,13 @@ def test_the_witness_knows_the_averages_and_no_formula() -> None:
     torch.testing.assert_close(square, theta**2 + 0.09, rtol=0, atol=1e-10)
 
 
+def test_the_release_hands_out_no_answer() -> None:
+    """What the student's cells import may be used in the jail; these know the closed forms."""
+    code = "\n".join(c.source for c in read("exercises", NAME).cells if c.cell_type == "code")
+    imported = re.findall(r"^from smoothlib import (.+)$", code, flags=re.M)
+    assert imported == ["BallWall, normal"]
+
+
 def test_the_suspect_is_unbiased_and_reports_a_wrong_error_where_the_text_says_so() -> None:
     names, _ = worked()
     ratio = {}

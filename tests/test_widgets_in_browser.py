@@ -182,7 +182,7 @@ def test_a_lecture_shows_all_its_figures(lectures: Callable[[str], Page], name: 
     assert found.all_text_contents() == list(FIGURES[name].values())
 
 
-@pytest.mark.parametrize(("lecture_name", "name"), EACH, ids="-".join)
+@pytest.mark.parametrize(("lecture_name", "name"), EACH, ids=["-".join(one) for one in EACH])
 def test_a_figure_is_kept_in_light_and_in_dark(
     lectures: Callable[[str], Page], lecture_name: str, name: str
 ) -> None:
@@ -442,14 +442,14 @@ def test_too_much_noise_puts_the_highest_average_behind_the_wall(smoothing: Page
 def test_choosing_an_objective_brings_its_own_axes(smoothing: Page) -> None:
     figure = shown(smoothing, FIGURES["02_smoothing"]["spike"])
     readout = figure.locator(".sc-readout")
-    expect(readout).to_contain_text("highest average at θ∗ = 3")
+    expect(readout).to_contain_text("peak at θ∗ = 3")
     figure.get_by_role("combobox").select_option("gripper")
     expect(figure).to_contain_text("height of the brick, metres")
     expect(readout).to_contain_text("F promises 0.133")
     theta = figure.locator("input[data-control=theta]")
     assert float(theta.evaluate("node => +node.max")) == pytest.approx(0.12)
     figure.locator("[data-control=reset]").click()
-    expect(readout).to_contain_text("highest average at θ∗ = 3")
+    expect(readout).to_contain_text("peak at θ∗ = 3")
 
 
 def test_noise_that_fades_climbs_over_the_wall(smoothing: Page) -> None:

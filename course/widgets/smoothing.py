@@ -273,7 +273,7 @@ def surrogate(name: str = "wall", question: str = "Where does the highest averag
             },
             readout=[
                 f"*σ* = **{now.sigma:g}** {example.unit}",
-                f"highest average at *θ*^{{∗}} = **{at:.3g}**",
+                f"peak at *θ*^{{∗}} = **{at:.3g}**",
                 f"*F* promises **{promised:.3g}**",
                 f"*f*(*θ*^{{∗}}) is **{delivered:.3g}**",
                 f"{CLOUD} samples: **{mean:.3g}** ± {error:.2g}",
@@ -304,13 +304,13 @@ def surrogate(name: str = "wall", question: str = "Where does the highest averag
 def _landscape_panel(example: Example) -> Panel:
     return Panel("landscape", "Landscape", example.symbol,
                  Axis(*example.theta, example.ticks, unit=_named("*θ*", example.unit)),
-                 Axis(*example.values, 4), height=250, margin=44)  # fmt: skip
+                 Axis(*example.values, 4), height=250, margin=52)  # fmt: skip
 
 
 def _peaks_panel(example: Example) -> Panel:
     return Panel("peaks", "At the highest average", "*f* and *F* there",
                  Axis(0, example.step * example.steps, 4, unit=_named("*σ*", example.unit)),
-                 Axis(*example.values, 4), height=250, margin=44, right=64)  # fmt: skip
+                 Axis(*example.values, 4), height=250, margin=52, right=64)  # fmt: skip
 
 
 def _named(symbol: str, unit: str) -> str:
