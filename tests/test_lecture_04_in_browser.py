@@ -24,6 +24,10 @@ FIGURES = {
 }
 PLAYED = ("two_gradients", "slope_of_the_mean", "stiff_ramp", "own")
 
+# While formulas are being typeset the page still moves under the mouse.
+TYPESET = """() => [...document.querySelectorAll('.jp-MarkdownOutput')]
+    .every(cell => !cell.textContent.includes('\\\\theta'))"""
+
 
 @pytest.fixture(scope="module")
 def lecture(browser: Browser, lab_server: LabServer) -> Iterator[Page]:
@@ -33,6 +37,7 @@ def lecture(browser: Browser, lab_server: LabServer) -> Iterator[Page]:
     open_notebook(page, "lectures/04_first_order.ipynb")
     run_all(page)
     assert errors(page) == []
+    page.wait_for_function(TYPESET)
     yield page
     page.context.close()
     lab_server.end_sessions()

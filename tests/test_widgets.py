@@ -14,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from course.widgets import ascent, many_starts, move_the_wall, throw
+from course.widgets import (
+    ascent,
+    climb_past_the_wall,
+    fingerprints,
+    many_starts,
+    move_the_wall,
+    slope_of_the_mean,
+    stiff_ramp,
+    throw,
+    two_gradients,
+    wrong_way,
+)
 from course.widgets import marks as m
 from course.widgets.climbing import STEPS
 from course.widgets.figure import (
@@ -38,6 +49,13 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "ascent_free": lambda: ascent(BallThrow()),
     "ascent_wall": lambda: ascent(BallWall()),
     "many_starts": many_starts,
+    "two_gradients": two_gradients,
+    "slope_of_the_mean": slope_of_the_mean,
+    "slope_of_a_function": lambda: slope_of_the_mean(lambda x: x[..., 0].abs(), (-1, 2)),
+    "wrong_way": wrong_way,
+    "stiff_ramp": stiff_ramp,
+    "fingerprints": fingerprints,
+    "climb_past_the_wall": climb_past_the_wall,
 }
 
 
