@@ -478,7 +478,9 @@ def test_measured_points_lie_within_their_errors_of_the_curves_they_belong_to() 
     truth = {"gradient": WALL.smoothed_grad(x, 0.1), "first": mean_slope(WALL, x, 0.1)}
     for mark in marks(slope_of_the_mean(), "gradient", "measured"):
         off = (mark["y"].double() - truth[mark["role"]][:, 0]).abs()
-        assert bool((off <= 2.5 * mark["error"] + 0.02).all()), mark["role"]
+        met = mark["error"] > 0  # far out on the plateau no sample meets the cliff
+        assert int(met.sum()) >= 6
+        assert bool((off <= 2.5 * mark["error"])[met].all()), mark["role"]
 
 
 def test_the_growing_sample_ends_where_the_readout_says() -> None:
