@@ -7,7 +7,7 @@ with text in the colour of the page, so it reads in light and in dark, on a scre
 import html
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -18,9 +18,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from smoothlib import BallThrow, BallWall
+from smoothlib.smoothing import slope
 
 OBJECTIVE, SAMPLE, TRUTH = "#888888", "#D55E00", "#0072B2"
 ZERO_ORDER, PLAIN, FIRST_ORDER, WRONG = "#009E73", "#56B4E9", "#CC79A7", "#D1341F"
+LEAP = 0.03  # of the range of a curve, from one of its points to the next: a jump
 INK = "#1f2328"  # written once in the SVG, then replaced by the page's own text colour
 GRID = "#98a1ab"
 
@@ -122,4 +124,22 @@ def label(axes: Axes, title: str, x: str, **settings: Any) -> Axes:
     axes.set_title(title, loc="left", weight="bold")
     axes.set(xlabel=x, **settings)
     axes.minorticks_off()
+    return axes
+
+
+def tangents(
+    axes: Axes, f: Callable[[Tensor], Tensor], low: float, high: float, at: Sequence[float]
+) -> Axes:
+    """f over [low, high], and at each of `at` a dash along the slope that autograd gives."""
+    x = torch.linspace(low, high, 301, dtype=torch.float64)
+    y = f(x[:, None])
+    leaps = (y.diff().abs() > LEAP * (y.max() - y.min())).nonzero()[:, 0]
+    axes.plot(x, y.index_fill(0, leaps, math.nan), color=OBJECTIVE, lw=2.2)
+    points = torch.tensor(at, dtype=torch.float64)[:, None]
+    half = 0.035 * (high - low)
+    rise = half * slope(f, points)
+    value = f(points)[:, None]
+    ends = torch.cat((points - half, points + half), 1), torch.cat((value - rise, value + rise), 1)
+    axes.plot(ends[0].T, ends[1].T, color=FIRST_ORDER, lw=2.5)
+    axes.plot(points, value, "o", color=SAMPLE, ms=5)
     return axes

@@ -22,18 +22,24 @@ from course.widgets import (
     ascent,
     baselines,
     climb_by_scores,
+    climb_past_the_wall,
     climb_the_average,
     correlated,
     dimensions,
+    fingerprints,
     many_starts,
     move_the_wall,
     printed_slope,
+    slope_of_the_mean,
     smoothing,
     step_sizes,
+    stiff_ramp,
     surrogate,
     throw,
     tremble,
+    two_gradients,
     votes,
+    wrong_way,
 )
 from course.widgets import marks as m
 from course.widgets.climbing import STEPS
@@ -82,6 +88,13 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "dimensions": dimensions,
     "step_sizes": step_sizes,
     "climb_by_scores": climb_by_scores,
+    "two_gradients": two_gradients,
+    "slope_of_the_mean": slope_of_the_mean,
+    "slope_of_a_function": lambda: slope_of_the_mean(lambda x: x[..., 0].abs(), (-1, 2)),
+    "wrong_way": wrong_way,
+    "stiff_ramp": stiff_ramp,
+    "fingerprints": fingerprints,
+    "climb_past_the_wall": climb_past_the_wall,
 }
 
 

@@ -199,7 +199,9 @@ class FigureView {
     const found = (list, own) => views.flatMap((view) => view[list]).find((spec) => spec.name === own.name) ?? own;
     for (const panel of this.panels) this.fitPanel(panel, found("panels", panel.own));
     for (const control of Object.values(this.controls)) {
-      if (control.slider) this.fitSlider(control, found("sliders", control.own));
+      if (!control.slider) continue;
+      this.fitSlider(control, found("sliders", control.own));
+      control.show(values[control.spec.name]); // the old range may have held the thumb back
     }
     this.arrange();
   }
