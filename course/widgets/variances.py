@@ -48,6 +48,7 @@ from smoothlib import (
 )
 
 Estimator = Callable[[Objective, Tensor, float, Tensor], Tensor]
+ErrorOf = Callable[[Tensor, Tensor, int], Tensor]
 
 REPEATS = batches(1000)[1:]
 TYPICAL = 7  # a seed whose first batches lie about as far off as batches do
@@ -490,16 +491,19 @@ def _by_baseline(what: str, n: int, seed: int) -> dict[str, Tensor]:
 # --- which error wins -----------------------------------------------------------------------
 
 
-def which_wins() -> Figure:
-    """A map over θ and σ of which estimator has the smaller error of the mean of n samples."""
+def which_wins(error: ErrorOf | None = None) -> Figure:
+    """A map over θ and σ of which estimator has the smaller error of the mean of n samples.
+
+    `error(bias, variance, n)`, if given, says how large that error is; tensors in, tensor out.
+    """
     wall = BallWall()
+    of = error or _root_mean_square
 
     def draw(now: SimpleNamespace) -> Picture:
         n = round(now.n)
         grid = error_map()
         zero = grid.centred if now.baseline else grid.plain
-        first = (grid.bias**2 + grid.first / n).sqrt()
-        wins = (zero / n).sqrt() < first
+        wins = _error(of, 0 * grid.bias, zero, n) < _error(of, grid.bias, grid.first, n)
         at = _point(now.theta)
         truth = float(wall.smoothed_grad(at, now.sigma))
         eps = normal(0, 100 * n, 1, dtype=torch.float64)
@@ -555,6 +559,21 @@ def which_wins() -> Figure:
         ],
         draw,
     )  # fmt: skip
+
+
+def _root_mean_square(bias: Tensor, variance: Tensor, n: int) -> Tensor:
+    return (bias**2 + variance / n).sqrt()
+
+
+def _error(error: ErrorOf, bias: Tensor, variance: Tensor, n: int) -> Tensor:
+    found = error(bias, variance, n)
+    if not isinstance(found, Tensor) or found.shape != bias.shape:
+        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(
+            f"your function returned {shape} for bias and variance of shape {tuple(bias.shape)}; "
+            "one error for each is wanted"
+        )
+    return found.detach()
 
 
 def _batch_pile(means: Tensor, role: str, truth: float) -> list[Mark]:
