@@ -38,7 +38,7 @@ class Axis:
     low: float
     high: float
     ticks: int | Sequence[float] = 4
-    format: str = "~g"  # of d3-format
+    format: str = "~g"  # of d3-format, or "power" for powers of ten
     unit: str = ""
     minor: int = 0
     log: bool = False

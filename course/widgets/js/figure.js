@@ -39,7 +39,10 @@ function make(tag, className, parent) {
 }
 
 // Figures, thin spaces and the true minus sign, as the axes print them.
-const tickText = (format, value) => d3.format(format)(value).replace("-", "\u2212");
+const tickText = (format, value) => (format === "power"
+  ? powerText(Math.round(Math.log10(value)))
+  : d3.format(format)(value).replace("-", "\u2212"));
+const powerText = (exponent) => (exponent === 0 ? "1" : `10^{${exponent}}`);
 
 class FigureView {
   constructor(model, el) {
@@ -333,7 +336,8 @@ class FigureView {
 
   placeUnder({ input, wrap, under, low, high }) {
     const panel = this.panels.find(({ spec }) => spec.name === under);
-    const [left, right] = [panel.x(low), panel.x(high)];
+    const ends = [panel.x(low), panel.x(high)];
+    const [left, right] = ends.every(Number.isFinite) ? ends : panel.x.range(); // steps under a log axis
     wrap.style.left = `${left - THUMB / 2}px`;
     wrap.style.top = `${panel.bottom + 58}px`;
     input.style.width = `${right - left + THUMB}px`;
