@@ -21,6 +21,7 @@ from course.widgets import (
     arrows,
     ascent,
     baselines,
+    batch_baselines,
     climb_by_scores,
     climb_past_the_wall,
     climb_the_average,
@@ -28,6 +29,7 @@ from course.widgets import (
     dimensions,
     fingerprints,
     many_starts,
+    measured_bias,
     move_the_wall,
     printed_slope,
     slope_of_the_mean,
@@ -38,7 +40,9 @@ from course.widgets import (
     throw,
     tremble,
     two_gradients,
+    variances,
     votes,
+    which_wins,
     wrong_way,
 )
 from course.widgets import marks as m
@@ -95,6 +99,12 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "stiff_ramp": stiff_ramp,
     "fingerprints": fingerprints,
     "climb_past_the_wall": climb_past_the_wall,
+    "measured_bias": measured_bias,
+    "own_estimator": lambda: measured_bias(finite_difference, n=5),
+    "variances": variances,
+    "batch_baselines": batch_baselines,
+    "which_wins": which_wins,
+    "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),
 }
 
 

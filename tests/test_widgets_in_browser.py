@@ -56,9 +56,25 @@ FIGURES = {
         "silence": "What do you hear, far from the step?",
         "climb_by_scores": "Can scores alone climb past the wall?",
     },
+    "05_bias_variance": {
+        "measured_bias": "You are off by so much. Is it a bias?",
+        "own_estimator": "Yours, off by so much. Is it a bias?",
+        "variances": "How noisy is one gradient sample?",
+        "batch_baselines": "Subtract what?",
+        "which_wins": "Where is which gradient nearer to the truth?",
+    },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
-WITHOUT_HANDLES = {"many_starts", "printed_slope", "climb_the_average", "dimensions"}
+WITHOUT_HANDLES = {
+    "many_starts",
+    "printed_slope",
+    "climb_the_average",
+    "dimensions",
+    "measured_bias",
+    "own_estimator",
+    "variances",
+    "batch_baselines",
+}
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def measured_bias(estimator: Estimator | None = None, n: int = 50) -> Figure:
         truth = float(case.f.smoothed_grad(at, case.sigma))
         found = draws(now.what, int(now.seed))
         off = {name: running_mean(means, REPEATS)[0] - truth for name, means in found.items()}
-        chance = _expected_distances(case, n) if now.chance and not estimator else {}
+        chance = _expected_distances(case, n) if not estimator and now.chance else {}
         return Picture(
             panels={name: _pile(means, rows[name][1], truth) for name, means in found.items()}
             | {
@@ -110,7 +110,7 @@ def measured_bias(estimator: Estimator | None = None, n: int = 50) -> Figure:
     first = next(iter(CASES))
     toggle = [] if estimator else [Toggle("chance", "Show pure chance", "Hide pure chance")]
     return Figure(
-        "You are off by so much. Is it a bias?",
+        f"{'Yours, off' if estimator else 'You are off'} by so much. Is it a bias?",
         f"Each dot is the mean of {n} samples. Press play: the right shows how far the mean of "
         "all dots so far is from the truth.",
         [Column(views[first].panels[:3]), Column(views[first].panels[3:], 1.1)],
