@@ -165,6 +165,7 @@ def drag(figure: Locator, by: tuple[float, float], index: int = 0) -> None:
 def drag_slider(figure: Locator, name: str, part: float) -> float:
     """Take the thumb to `part` of the way along its track; the value that it then has."""
     slider = figure.locator(f"input[data-control={name}]")
+    slider.scroll_into_view_if_needed()
     low, high, value = (
         float(slider.evaluate(f"node => +node.{a}")) for a in ("min", "max", "value")
     )
