@@ -293,6 +293,19 @@ def test_every_button_does_something(figure: Locator) -> None:
 
 
 @every_figure
+def test_play_runs_to_the_end(figure: Locator) -> None:
+    play = figure.locator("button[data-control=play]")
+    if play.count() == 0:
+        return
+    start = look(figure)
+    play.click()
+    clock = figure.locator("input[data-control=clock]")
+    expect(clock).to_have_js_property("value", clock.evaluate("n => n.max"))
+    settled(figure)
+    assert look(figure) != start
+
+
+@every_figure
 def test_every_option_of_every_choice_shows_something_else(figure: Locator) -> None:
     for choice in figure.locator("select").all():
         options = choice.locator("option").all_inner_texts()
