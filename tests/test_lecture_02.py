@@ -294,10 +294,10 @@ def test_numbers_of_the_slopes() -> None:
 
 
 def test_numbers_of_the_window() -> None:
-    told = ((0.1, "0.995", "10.90"), (0.34, None, "12.73"), (0.35, "0.868", "5.00"))
+    told = ((0.1, "0.99", "10.90"), (0.34, None, "12.73"), (0.35, "0.87", "5.00"))
     for sigma, at, length in told:
         peak = top(WALL, sigma, 0, 1.57)
-        assert at is None or f"{peak:.3f}" == at
+        assert at is None or (f"{peak:.2f}" == at and says(f"lies at {at}"))
         assert f"{wall(peak):.2f}" == length and says(length)
     assert f"{float(WALL.smoothed(column(top(WALL, 0.35, 0, 1.57)), 0.35)):.2f}" == "6.44"
     places = [top(WALL, s, 0, 1.57) for s in (0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.34)]

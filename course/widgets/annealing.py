@@ -106,7 +106,8 @@ def _ends(ends: Tensor) -> list[Mark]:
         m.image(greys, (0.005, 0.01 * SIGMAS + 0.005), (0.0, 1.5)),
         m.text(0.02, 0.2, "never move", "ink", halo=False),
         m.text(0.21, 0.9, "over the wall", "ink", align="center"),
-        m.text(0.42, 0.9, "behind the wall", "ink", align="center", halo=False),
+        m.text(0.425, 0.9, "behind", "ink", align="center", halo=False),
+        m.text(0.425, 0.78, "the wall", "ink", align="center", halo=False),
     ]
 
 
