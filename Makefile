@@ -8,6 +8,7 @@ help:
 	@echo 'make lint          ruff and mypy'
 	@echo 'make bench-widgets from the mouse to the picture, beside interact and matplotlib'
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
+	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
 	@echo 'make bench-start   from make lab to the first painted widget'
 
 lab: $(INSTALLED)
@@ -30,6 +31,9 @@ bench-widgets: $(INSTALLED)
 bench-noise: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_noise
 
+bench-gripper: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_gripper
+
 bench-start: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_start
 
@@ -37,4 +41,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-start
+.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-gripper bench-start

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from smoothlib.gripper_model import GripperParams
 
-
 SEED = 1  # of the 200 scenes whose outcomes are held one by one
 
 
