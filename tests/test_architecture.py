@@ -1,6 +1,7 @@
 """The arrows of the design: smoothlib <- course <- lectures, solutions."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,3 +43,10 @@ def test_imports_point_only_downwards(folder: str) -> None:
         found = imports(path)
         wrong = found & NEVER if allowed is None else found - allowed
         assert not wrong, f"{path.relative_to(REPO)} imports {sorted(wrong)}"
+
+
+def test_only_the_adapter_imports_gymnasium() -> None:
+    adapters = [p for p in (REPO / "smoothlib").glob("*.py") if "gymnasium" in imports(p)]
+    assert [path.name for path in adapters] == ["gripper_env.py"]
+    code = "import smoothlib, sys; assert 'gymnasium' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO)

@@ -4,6 +4,7 @@ from course.widgets.annealing import anneal, climb_the_average
 from course.widgets.climbing import ascent, many_starts
 from course.widgets.corrected import climb_past_the_wall
 from course.widgets.directions import arrows, correlated, dimensions
+from course.widgets.gripper import lift, watch
 from course.widgets.ramps import stiff_ramp
 from course.widgets.scores import areas, baselines, votes
 from course.widgets.slopes import slope_of_the_mean, two_gradients, wrong_way

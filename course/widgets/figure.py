@@ -135,7 +135,8 @@ class Clock:
 
     It has a play button and a scrubber, under the panel `under` if that is named, and shows whole
     steps; `stepper` adds a Step button. With `replay` it has none of these and runs once after
-    each release of a handle; the whole path shows otherwise.
+    each release of a handle; the whole path shows otherwise. It stands at `start` at first, and
+    after a reset. `phases`, times and names, are marked on the scrubber; a `unit` shows the time.
     """
 
     end: float
@@ -145,6 +146,9 @@ class Clock:
     under: str = ""
     stepper: bool = False
     replay: bool = False
+    start: float = 0.0
+    phases: Sequence[tuple[float, str]] = ()
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,12 +156,14 @@ class Picture:
     """What `draw` returns: marks for each panel, and the same in words and numbers.
 
     An item of the readout is a line of text, or a list with one line for each step of the clock.
+    The browser asks again for one that is `unfinished`, because it waits for a computation.
     """
 
     panels: dict[str, list[Mark]]
     readout: Sequence[str | list[str]]
     alt: str
     aside: str | list[str] = ""
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -251,7 +257,8 @@ class Figure(anywidget.AnyWidget):
         except Exception as error:  # the student's function may raise anything; show it
             return header | {"error": f"{type(error).__name__}: {error}"}
         return header | {"panels": picture.panels, "readout": list(picture.readout),
-                         "alt": picture.alt, "aside": picture.aside}  # fmt: skip
+                         "alt": picture.alt, "aside": picture.aside,
+                         "unfinished": picture.unfinished}  # fmt: skip
 
 
 def _starts(choice: Choice, controls: Sequence[Control]) -> dict[str, dict[str, float]]:

@@ -139,9 +139,9 @@ def image(values: Tensor, x: tuple[float, float], y: tuple[float, float]) -> Mar
 
 
 def text(
-    x: float,
-    y: float,
-    text: str,
+    x: Values,
+    y: Values,
+    text: str | Sequence[str],
     role: str = "second",
     *,
     align: Literal["left", "center", "right"] = "left",
@@ -150,10 +150,16 @@ def text(
     size: int = 12,
     bold: bool = False,
     halo: bool = True,
+    t: Values | None = None,
 ) -> Mark:
-    """One line of text at (x, y), moved by (dx, dy) pixels. *θ* sets a symbol, **5** bold."""
-    return {"mark": "text", "x": x, "y": y, "text": text, "role": role, "align": align, "dx": dx,
-            "dy": dy, "size": size, "bold": bold, "halo": halo}  # fmt: skip
+    """One line of text at (x, y), moved by (dx, dy) pixels. *θ* sets a symbol, **5** bold.
+
+    With `t`, shape (k,), x and y are (k,), there is one text for each time, and it moves.
+    """
+    x, y = (_floats(v).reshape(-1) for v in (x, y))
+    texts = [text] if isinstance(text, str) else list(text)
+    return {"mark": "text", "x": x, "y": y, "text": texts, "role": role, "align": align, "dx": dx,
+            "dy": dy, "size": size, "bold": bold, "halo": halo} | _times(t)  # fmt: skip
 
 
 def line(
@@ -176,18 +182,21 @@ def body(
     y: Values = 0.0,
     angle: Values = 0.0,
     *,
+    look: Literal["solid", "hand", "sample", "cone", "ghost", "before", "link"] = "solid",
     edge: bool = True,
     fade: float = 0,
     t: Values | None = None,
 ) -> Mark:
-    """A solid: a polygon (corners, 2) about its own origin, at (x, y), turned by `angle` rad.
+    """A polygon (corners, 2) about its own origin, at (x, y), turned by `angle` rad.
 
-    With `t`, shape (k,), x, y and angle are (k,) and it moves.
+    Filled as a solid, a hand with an edge of ink, an orange sample or a pale cone; or an outline:
+    a ghost, dashed, the sample before it moved, or a link. With `t`, shape (k,), x, y and angle
+    are (k,) and it moves; it is gone where one of them is nan.
     """
     corners = _floats(shape)
     x, y, angle = torch.broadcast_tensors(*(_floats(v).reshape(-1) for v in (x, y, angle)))
     return {"mark": "body", "shape_x": corners[:, 0], "shape_y": corners[:, 1], "x": x, "y": y,
-            "angle": angle, "edge": edge, "fade": fade} | _times(t)  # fmt: skip
+            "angle": angle, "look": look, "edge": edge, "fade": fade} | _times(t)  # fmt: skip
 
 
 def angle(x: float, y: float, angle: float, text: str) -> Mark:

@@ -596,7 +596,8 @@ class ErrorMap(SimpleNamespace):
 def error_map() -> ErrorMap:
     """Of the ball over the wall: the bias of first-order, and the variances of one sample."""
     theta = torch.linspace(*MAP_THETA, 60, dtype=torch.float64)[None, :, None]
-    sigma = torch.logspace(*map(math.log10, MAP_SIGMA), 40, dtype=torch.float64)[:, None]
+    low, high = map(math.log10, MAP_SIGMA)
+    sigma = torch.logspace(low, high, 40, dtype=torch.float64)[:, None]
     each = variance_exact(BallWall(), theta, sigma)
     return ErrorMap(
         bias=bias_exact(BallWall(), theta, sigma)[..., 0],

@@ -11,6 +11,7 @@ const NARROW = 760;
 const WIDEST = 852;
 const THUMB = 20;
 const PATIENCE = 5000; // ms
+const AGAIN = 250; // ms until the rest of an unfinished picture is asked for
 const LOG_STEPS = 100; // of a slider whose scale is logarithmic
 const TITLE = 34;
 const TICKS = 34;
@@ -49,7 +50,7 @@ class FigureView {
     this.model = model;
     this.el = el;
     this.spec = model.get("spec");
-    this.clock = { value: 0, playing: false };
+    this.clock = { value: this.spec.clock?.start ?? 0, playing: false };
     this.hovered = null;
     this.dragging = null;
     this.dragged = false;
@@ -252,6 +253,12 @@ class FigureView {
       if (event.key === " ") { event.preventDefault(); this.setPlaying(!this.clock.playing); }
     });
     if (clock.stepper) this.button("step", "Step", () => this.stepOnce());
+    this.phases = clock.phases.map(([at, name]) => {
+      const node = make("span", "sc-phase", this.transport.wrap);
+      node.textContent = name;
+      return { at, node };
+    });
+    if (clock.unit) this.time = make("output", "sc-time", this.transport.wrap);
   }
 
   // --- layout ---------------------------------------------------------------------------
@@ -337,7 +344,12 @@ class FigureView {
   placeUnder({ input, wrap, under, low, high }) {
     const panel = this.panels.find(({ spec }) => spec.name === under);
     const ends = [panel.x(low), panel.x(high)];
-    const [left, right] = ends.every(Number.isFinite) ? ends : panel.x.range(); // steps under a log axis
+    const alone = panel.spec.scene && input.dataset.control === "clock"; // that axis is not time
+    const whole = ends.every(Number.isFinite) ? ends : panel.x.range(); // steps under a log axis
+    const [left, right] = alone ? [panel.left + 52, panel.right - 56] : whole;
+    for (const { at, node } of input.dataset.control === "clock" ? this.phases : []) {
+      node.style.left = `${THUMB / 2 + (right - left) * (at - low) / (high - low)}px`;
+    }
     wrap.style.left = `${left - THUMB / 2}px`;
     wrap.style.top = `${panel.bottom + 58}px`;
     input.style.width = `${right - left + THUMB}px`;
@@ -411,7 +423,7 @@ class FigureView {
   reset() {
     this.values = { ...this.spec.start };
     this.setPlaying(false);
-    this.clock.value = 0;
+    this.clock.value = this.spec.clock?.start ?? 0;
     this.dragged = false;
     this.forget = true;
     this.ask(true);
@@ -427,6 +439,8 @@ class FigureView {
     for (const panel of this.panels) panel.marks = this.picture?.panels[panel.spec.name] ?? [];
     this.el.classList.toggle("sc-broken", !!picture.error);
     if (this.stale && !this.waiting) this.send();
+    clearTimeout(this.again);
+    if (picture.unfinished) this.again = setTimeout(() => { if (!this.waiting) this.send(); }, AGAIN);
     this.later();
   }
 
@@ -603,7 +617,9 @@ class FigureView {
     if (!this.transport) return;
     const { clock } = this.spec;
     this.transport.input.value = this.clock.value;
-    this.transport.input.setAttribute("aria-valuetext", `${clock.label} ${Math.floor(this.clock.value)} of ${clock.end}`);
+    const time = +this.clockValue().toFixed(2);
+    this.transport.input.setAttribute("aria-valuetext", `${clock.label} ${time} of ${clock.end} ${clock.unit}`.trim());
+    if (this.time) setRichText(this.time, `**${time.toFixed(1)}** ${clock.unit}`);
     this.play.classList.toggle("sc-playing", this.clock.playing);
     this.play.setAttribute("aria-label", this.clock.playing ? "Pause" : "Play");
   }
@@ -691,6 +707,7 @@ class FigureView {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.patience);
     clearTimeout(this.release);
+    clearTimeout(this.again);
     this.model.off("change:picture", this.onPicture);
     for (const observer of [this.resize, this.theme, this.sight]) observer.disconnect();
   }

@@ -39,6 +39,16 @@ const LINE = {
   aim: { color: (c) => c.ink, width: 3.5 },
 };
 
+const BODY = {
+  solid: (c) => ({ fill: c.fill, edge: { color: c.edge, width: 2 } }),
+  hand: (c) => ({ fill: c.fill, edge: { color: c.ink, width: 2 } }),
+  sample: (c) => ({ fill: c.mark.sample, alpha: 0.2, edge: { color: c.mark.sample, width: 2.5 } }),
+  cone: (c) => ({ fill: c.edge, alpha: 0.2 }),
+  ghost: (c) => ({ edge: { color: c.edge, width: 1.25, dash: [4, 3] } }),
+  before: (c) => ({ edge: { color: c.mark.sample, width: 1.5, alpha: 2 * c.ghost } }),
+  link: (c) => ({ edge: { ...LINE.link, color: c.mark.sample } }),
+};
+
 const snap = (v) => Math.round(v) + 0.5;
 
 function stroke(ctx, { color, width, dash = [], alpha = 1 }) {
@@ -225,8 +235,11 @@ const DRAW = {
       panel.x(x1) - panel.x(x0), panel.y(y0) - panel.y(y1));
   },
 
-  text(ctx, mark, panel, c) {
-    drawText(ctx, mark.text, panel.x(mark.x) + mark.dx, panel.y(mark.y) + mark.dy, {
+  text(ctx, mark, panel, c, clock) {
+    const { index, part } = mark.t ? instant(mark.t, clock) : { index: 0, part: 0 };
+    const [x, y] = [mark.x, mark.y].map((v) => between(v, 0, index, part));
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return;
+    drawText(ctx, mark.text[index], panel.x(x) + mark.dx, panel.y(y) + mark.dy, {
       size: mark.size, weight: mark.bold ? 600 : 400, color: c.text[mark.role],
       align: mark.align, halo: mark.halo ? c.ground : undefined,
     });
@@ -240,20 +253,27 @@ const DRAW = {
     stroke(ctx, { ...style, color: fading(ctx, mark, panel, style.color(c)) });
   },
 
-  // A moving solid: a polygon given about its own centre, at (x, y) and turned by `angle`.
+  // A polygon given about its own centre, at (x, y) and turned by `angle`.
   body(ctx, mark, panel, c, clock) {
     const { index, part } = mark.t ? instant(mark.t, clock) : { index: 0, part: 0 };
     const [px, py, turn] = [mark.x, mark.y, mark.angle].map((v) => between(v, 0, index, part));
     const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
+    if (![px, py, turn].every(Number.isFinite)) return;
+    const { fill, alpha, edge } = BODY[mark.look](c);
+    ctx.lineJoin = "round";
     ctx.beginPath();
     for (let i = 0; i < mark.shape_x.length; i += 1) {
       const [u, v] = [mark.shape_x[i], mark.shape_y[i]];
       ctx.lineTo(panel.x(px + cos * u - sin * v), panel.y(py + sin * u + cos * v));
     }
     ctx.closePath();
-    ctx.fillStyle = fading(ctx, { y: mark.shape_y, fade: mark.fade }, panel, c.fill);
-    ctx.fill();
-    if (mark.edge) stroke(ctx, { color: c.edge, width: 2 });
+    if (fill) {
+      ctx.globalAlpha = alpha ?? 1;
+      ctx.fillStyle = fading(ctx, { y: mark.shape_y, fade: mark.fade }, panel, fill);
+      ctx.fill();
+      ctx.globalAlpha = 1;
+    }
+    if (mark.edge && edge) stroke(ctx, edge);
   },
 
   // The angle between level and a handle, as an arc with its symbol.
