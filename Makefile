@@ -9,7 +9,9 @@ help:
 	@echo 'make bench-widgets from the mouse to the picture, beside interact and matplotlib'
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
 	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
+	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
 	@echo 'make bench-start   from make lab to the first painted widget'
+	@echo 'make mutants       break smoothlib and see which test notices (MODULES="smoothing norms" EVERY=5)'
 
 lab: $(INSTALLED)
 	@.venv/bin/course lab $(if $(PORT),--port $(PORT))
@@ -34,11 +36,18 @@ bench-noise: $(INSTALLED)
 bench-gripper: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_gripper
 
+bench-core: $(INSTALLED)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
+	@.venv/bin/python -m tests.benchmarks.bench_core
+
 bench-start: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_start
+
+mutants: $(INSTALLED)
+	.venv/bin/python -m tests.mutation $(MODULES) $(if $(EVERY),--every $(EVERY))
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-gripper bench-start
+.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-core bench-gripper bench-start mutants

@@ -1,56 +1,59 @@
 """What test cells call: run the student's function, compare, and explain a difference.
 
     check(f, *args, gives=..., within=..., known=...)   f(*args) must give this
+    check_mean(f, *args, gives=..., sd=..., known=...)  its rows must have this mean and spread
     check_raises(f, *args, error=..., known=...)        f(*args) must raise this
     hidden(name, hint=...)                              inside it, a failure shows only these
+    started(f, ...)                                     stop in one line if f is still a stub
+    secret()                                            a generator for the inputs of a hidden test
 
 `f` is all that is read of the student: tensors, numbers and callables go in, a value or an
 exception comes out. A failure raises CheckFailed, whose text says what was tried, what came back,
 what was expected, the likely mistake and what to reread. The likely mistake is found by running
 known mistakes on the same input: one that does the same as `f` is named (`course.mistakes`).
+Where none does, the difference itself is looked at (`course.diagnosis`).
 
-    started(f, ...)                                     stop in one line if f is still a stub
+The first line of a message tells the cases apart: not started; raised SomeError; returned a list, a
+tensor is expected; wrong shape, axis, dtype, sign, factor, offset, order, index; biased; too noisy.
 """
 
-import ast
 import copy
 import inspect
 import io
 import sys
-import textwrap
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from course.messages import (
-    NUMBERS_SHOWN,
-    count,
-    in_words,
-    name_of,
-    remedy,
-    row,
-    show,
-    show_call,
-    show_error,
+from course.judging import (
+    CHANGED,
+    Outcome,
+    Problem,
+    mean_problem,
+    same,
+    standard_error,
+    tensor,
+    value_problem,
 )
+from course.messages import name_of, remedy, row, show, show_call, show_error
+from course.stubs import excuse, unfinished
 
 # What math raises at every root of a negative number: shared by too many mistakes to name one.
 DOMAIN_ERROR = ValueError("math domain error")
-CHANGED = "the value is right, but the caller's tensor is not what it was"
+_next_seed: Callable[[], int] = lambda: 1  # noqa: E731  (what `secret` seeds its generator with)
 
 
 class Known(NamedTuple):
     """What is known about the answers to one function of an exercise.
 
-    `mistakes` are wrong implementations with the signature of the function; their docstrings are
-    what a student who made the same mistake reads. `reread` names a section of a lecture.
-    `refused` is for a ValueError where there is an answer.
+    `mistakes` are wrong implementations with the signature of the function, from which the names
+    of the arguments are taken; their docstrings are what a student who made the same mistake
+    reads. `reread` names a section of a lecture, and the last line of a docstring, "Reread: ...",
+    another one for its own mistake. `refused` is for a ValueError where there is an answer.
     """
 
     reread: str
@@ -70,40 +73,47 @@ class NotStarted(CheckFailed):
     """The function, or one that it calls, is still a stub."""
 
 
-class Outcome(NamedTuple):
-    """What a call did: the value or the exception, and its arguments afterwards."""
-
-    value: object
-    error: Exception | None
-    args: tuple
-
-
-class Problem(NamedTuple):
-    """What is wrong with an outcome, for a student who made no known mistake.
-
-    `rows`, if there are any, say what came back and what was expected.
-    """
-
-    headline: str
-    hint: str = ""
-    rows: Sequence[tuple[str, str]] = ()
-
-
 Judge = Callable[[Outcome], Problem | None]
 
 
 def check(f: Callable, *args: object, gives: object, within: float = 1e-6, known: Known) -> None:
     """Require f(*args) to equal `gives` up to `within`, and to leave its arguments alone.
 
-    A tensor must come back as a tensor of the same shape and dtype; a tuple of numbers as
-    anything that holds them: tuple, list, array or tensor.
+    A tensor must come back as a tensor of the same shape and dtype; a tuple of tensors as as many
+    results, each judged by itself; a tuple of numbers as anything that holds them: tuple, list,
+    array or tensor. A result that still carries autograd's graph is right, and says so.
     """
+    named = _named_arguments(f, args, known)
 
     def judge(outcome: Outcome) -> Problem | None:
-        return _problem(outcome, args, gives, within)
+        return value_problem(outcome, args, named, gives, within)
 
-    _require(f, args, judge, f"{show(gives)}, within {within:g}", known)
-    print(f"{show_call(f, args)} is right")
+    value = _require(f, args, judge, f"{show(gives)}, within {within:g}", known)
+    graph = isinstance(value, Tensor) and value.requires_grad
+    print(f"{show_call(f, args)} is right" + ", and still requires grad" * graph)
+
+
+def check_mean(f: Callable, *args: object, gives: object, sd: object = None, known: Known) -> None:
+    """Require the rows of f(*args), one for each sample, to have the mean `gives`.
+
+    The mean may stray by 5 of its standard errors, taken from the sample itself. If it strays
+    farther the function is "biased", and the message says by how many. With `sd`, the expected
+    standard deviation of one row, the sample's variance is held to sd² in the same way, by 5 of
+    its own standard errors: above it is "too noisy", with the ratio of the standard deviations.
+    Give `sd` wherever it is known: a wrong answer that is noisy enough hides any bias.
+
+    Shapes: `gives` and `sd` have that of one row, and the value (n, *row). Rows are taken for
+    independent. The noise is an argument, with a fixed seed, so that the verdict does not change.
+    """
+    named = _named_arguments(f, args, known)
+    mean, spread = tensor(gives).double(), None if sd is None else tensor(sd).double()
+
+    def judge(outcome: Outcome) -> Problem | None:
+        return mean_problem(outcome, args, named, mean, spread)
+
+    rows = tensor(_require(f, args, judge, f"rows with the mean {show(mean)}", known)).double()
+    off = float(((rows.mean(0) - mean).abs() / standard_error(rows).clamp(min=1e-300)).max())
+    print(f"{show_call(f, args)} is right: its mean is {off:.1f} standard errors from the truth")
 
 
 def check_raises(f: Callable, *args: object, error: type[Exception], known: Known) -> None:
@@ -137,72 +147,78 @@ def hidden(name: str, hint: str) -> Iterator[None]:
 def started(*functions: Callable) -> None:
     """Raise NotStarted if one of these is still a stub; for cells that build on them."""
     for f in functions:
-        if "NotImplementedError" in getattr(getattr(f, "__code__", None), "co_names", ()):
-            raise NotStarted(_stub(f))
+        if said := unfinished(f):
+            raise NotStarted(said)
 
 
-def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known) -> None:
-    """Call f, and raise CheckFailed with the whole story if the judge finds a problem."""
+def secret() -> torch.Generator:
+    """A generator for the inputs of a hidden test: other ones in every run of `course grade`.
+
+    So an answer that knows the inputs by heart fails. Without the grader, in `course check` and
+    plain nbgrader, its seed is fixed.
+    """
+    return torch.Generator().manual_seed(_next_seed())
+
+
+@contextmanager
+def secrets_from(seeds: Iterator[int]) -> Iterator[None]:
+    """Seed what `secret` gives by these numbers, in order."""
+    global _next_seed
+    before, _next_seed = _next_seed, lambda: next(seeds)
+    try:
+        yield
+    finally:
+        _next_seed = before
+
+
+def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known) -> object:
+    """The value of f(*args); CheckFailed with the whole story if the judge finds a problem."""
     outcome = _call(f, args)
     problem = judge(outcome)
     if problem is None:
-        return
-    if excuse := _excuse(f, outcome.error):
-        raise NotStarted(excuse) from outcome.error
+        return outcome.value
+    if said := excuse(f, outcome.error):
+        raise NotStarted(said) from outcome.error
     got = (
         ("raised", show_error(outcome.error))
         if outcome.error
         else ("returned", show(outcome.value))
     )
+    if problem.closer:
+        headline, hint = problem.closer()
+        problem = problem._replace(headline=headline, hint=hint)
+    likely, reread = _likely(outcome, args, judge, known)
+    advice = ("likely", likely) if likely else ("hint", problem.hint)
     rows = [("tried", show_call(f, args)), *(problem.rows or [got, ("expected", expected)])]
-    rows += [_advice(outcome, args, judge, known), ("reread", known.reread)]
+    rows += [advice, ("reread", reread)]
     text = "\n".join(row(label, text) for label, text in rows if text)
     raise CheckFailed(f"{name_of(f)}: {problem.headline}\n{text}") from outcome.error
 
 
-def _excuse(f: Callable, error: Exception | None) -> str:
-    """What to say if a stub raised this; nothing if anything else did."""
-    if not isinstance(error, NotImplementedError) or str(error):
-        return ""
-    *_, (inner, _line) = traceback.walk_tb(error.__traceback__)
-    if "site-packages" in inner.f_code.co_filename:
-        return ""
-    # A proxy of the student's function shows neither its frames nor its source.
-    own = inner.f_globals is getattr(f, "__globals__", None)
-    called = own and inner.f_code is not getattr(f, "__code__", None)
-    if called and "NotImplementedError" in inner.f_code.co_names:
-        return f"{name_of(f)} calls {inner.f_code.co_name}, which is not written yet."
-    return _stub(f)
+def _named_arguments(f: Callable, args: tuple, known: Known) -> dict[str, object]:
+    """The arguments by the names of their parameters, as the exercise calls them.
+
+    A proxy of the student's function has no signature, and the known mistakes have the right one.
+    """
+    for candidate in (*known.mistakes[:1], f):
+        try:
+            parameters = inspect.signature(candidate).parameters.values()
+        except (TypeError, ValueError):
+            continue
+        plain = [p.name for p in parameters if p.kind == p.POSITIONAL_OR_KEYWORD]
+        if len(plain) >= len(args):
+            return dict(zip(plain, args, strict=False))
+    return {}
 
 
-def _stub(f: Callable) -> str:
-    """What to say of a function that still raises NotImplementedError."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(f)))
-    except (OSError, TypeError, SyntaxError):
-        return f"{name_of(f)}: not started"
-    lines = [
-        isinstance(line, ast.Raise) and "NotImplementedError" in ast.unparse(line)
-        for line in getattr(tree.body[0], "body", [])
-        if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
-    ]
-    if not any(lines) or all(lines):
-        return f"{name_of(f)}: not started"
-    where = "below" if lines[-1] else "above"
-    still = f"`raise NotImplementedError` is still in your function, {where} your code"
-    return f"{name_of(f)}: {still}: delete that line."
-
-
-def _advice(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> tuple[str, str]:
-    """The likely mistake or, where none is known, a hint."""
-    problem, error = judge(outcome), outcome.error
-    if likely := _named(outcome, args, judge, known):
-        return "likely", likely
-    if isinstance(error, ValueError) and known.refused:
-        return "likely", known.refused
-    if error is not None and (usual := remedy(error)):
-        return "likely", usual
-    return "hint", problem.hint if problem else ""
+def _likely(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> tuple[str, str]:
+    """The likely mistake, or nothing, and what to reread."""
+    found, reread = _found(outcome, args, judge, known)
+    if not found and isinstance(outcome.error, ValueError):
+        found = known.refused
+    if not found and outcome.error is not None:
+        found = remedy(outcome.error)
+    return found, reread or known.reread
 
 
 def _call(f: Callable, args: tuple) -> Outcome:
@@ -216,108 +232,20 @@ def _call(f: Callable, args: tuple) -> Outcome:
             return Outcome(None, error, given)
 
 
-def _problem(outcome: Outcome, args: tuple, gives: object, within: float) -> Problem | None:
-    """What is wrong with the outcome of f(*args), if it is to give `gives`."""
-    if outcome.error is not None:
-        return Problem(f"raised {type(outcome.error).__name__}")
-    value, kind = outcome.value, in_words(outcome.value)
-    if value is None:
-        return Problem("returned nothing", "Did you forget the return statement?")
-    if isinstance(gives, Tensor) and not isinstance(value, Tensor):
-        return Problem(f"returned {kind}; a tensor is expected", _to_tensor(value))
-    try:
-        got = _tensor(value)
-    except (TypeError, ValueError, RuntimeError):
-        return Problem(f"returned {kind} that does not hold numbers of one shape")
-    form = _form_problem(got, gives)
-    if form is not None:
-        return form
-    wanted = _tensor(gives)
-    if got.isnan().any() and not wanted.isnan().any():
-        return Problem("not a number (nan) came back", "Look for 0/0, or a root of less than 0.")
-    if not _close(got, wanted, within):
-        return _difference(got, wanted, args, within)
-    if not _same(outcome.args, args, 0.0):
-        hint = "It changed its argument: work on a copy, write x = x + dx, not x += dx, and keep "
-        hint += "away from methods that end in _, such as add_."
-        return Problem(CHANGED, hint)
-    return None
-
-
-def _to_tensor(value: object) -> str:
-    """How a value that should be a tensor becomes one."""
-    if isinstance(value, np.ndarray):
-        return (
-            "torch.tan, torch.where and their like do without numpy; or end with "
-            "torch.from_numpy(result)."
-        )
-    return "torch.stack makes one of a list of tensors, torch.tensor of a list of numbers."
-
-
-def _form_problem(got: Tensor, gives: object) -> Problem | None:
-    """A wrong shape or dtype; of numbers that are no tensor, only how many there are matters."""
-    wanted = _tensor(gives)
-    if not isinstance(gives, Tensor):
-        if got.shape == wanted.shape:
-            return None
-        return Problem(f"returned {count(got)}; {count(wanted)} are expected")
-    if got.shape != wanted.shape:
-        return Problem(f"shape {tuple(got.shape)}; {tuple(wanted.shape)} is expected")
-    if got.dtype != wanted.dtype:
-        hint = "Give a new tensor the dtype of the argument: torch.tensor(out, dtype=theta.dtype)."
-        kinds = [str(x.dtype).removeprefix("torch.") for x in (got, wanted)]
-        shown = [f"{show(x)}, {kind}" for x, kind in zip((got, wanted), kinds, strict=True)]
-        rows = list(zip(("returned", "expected"), shown, strict=True))
-        return Problem(f"dtype {kinds[0]}; {kinds[1]} is expected, as in the input", hint, rows)
-    return None
-
-
-def _difference(got: Tensor, wanted: Tensor, args: tuple, within: float) -> Problem:
-    """What is wrong with the numbers; of many, only where they first differ is shown."""
-    got, wanted = got.double(), wanted.double()
-    headline, pattern = "not the expected value", _pattern(got, wanted, within)
-    if got.numel() == 1:
-        return Problem(headline, pattern)
-    wrong = ((got - wanted).abs() <= within).logical_not().nonzero()
-    first = tuple(wrong[0].tolist())
-    yours, expected = (show(float(x[first])) for x in (got, wanted))
-    many = f"{len(wrong)} of {got.numel()} values differ"
-    if got.numel() > NUMBERS_SHOWN:
-        at = f"at {_place(first, got, args)}: yours {yours}, expected {expected}"
-        return Problem(headline, pattern, [("differs", f"{at}, within {within:g}; {many}")])
-    where = first[0] if len(first) == 1 else first
-    first_one = f"{many}. The first, at index {where}, is {yours}; {expected} is expected."
-    return Problem(headline, pattern or first_one)
-
-
-def _place(index: tuple[int, ...], got: Tensor, args: tuple) -> str:
-    """The input that belongs to an entry of the output, if there is one; else the index."""
-    for arg in args:
-        if isinstance(arg, Tensor) and arg.shape == got.shape:
-            return f"θ = {show(float(arg[index]))}"
-    return f"index {index[0] if len(index) == 1 else index}"
-
-
-def _pattern(got: Tensor, wanted: Tensor, within: float) -> str:
-    """A sentence on how all values differ."""
-    if _close(got, -wanted, within):
-        return "Every value has the wrong sign."
-    ratio = (got / wanted)[wanted.abs() > within]
-    if ratio.numel() > 1 and _close(ratio, ratio[:1].expand_as(ratio), 1e-4):
-        return f"Every value is {float(ratio[0]):.4g} times the expected one."
-    return ""
-
-
-def _named(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> str:
+def _found(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> tuple[str, str]:
     """The docstrings of the known mistakes that do here what the student's function did.
 
-    More than two name none: a list of everything would send the student the wrong way.
+    More than two name none: a list of everything would send the student the wrong way. A last
+    paragraph "Reread: ..." of a docstring takes the place of the function's own section.
     """
     tried = ((mistake.__doc__ or "", _call(mistake, args)) for mistake in known.mistakes)
-    found = list(dict.fromkeys(doc for doc, did in tried if _alike(outcome, did, judge)))
+    docs = dict.fromkeys(doc for doc, did in tried if _alike(outcome, did, judge))
+    found = [doc.partition("Reread:") for doc in docs]
+    if len(found) == 1:
+        return found[0][0].strip(), found[0][2].strip()
     if len(found) == 2:
-        return f"one of: (a) {found[0]} (b) {found[1]}"
-    return found[0] if len(found) == 1 else ""
+        return f"one of: (a) {found[0][0].strip()} (b) {found[1][0].strip()}", ""
+    return "", ""
 
 
 def _alike(one: Outcome, other: Outcome, judge: Judge) -> bool:
@@ -332,33 +260,6 @@ def _alike(one: Outcome, other: Outcome, judge: Judge) -> bool:
     if one.error or other.error:
         return repr(one.error) == repr(other.error) != repr(DOMAIN_ERROR)
     args_count = mine.headline == CHANGED
-    return _same(one.value, other.value, 1e-4) and (
-        not args_count or _same(one.args, other.args, 1e-4)
+    return same(one.value, other.value, 1e-4) and (
+        not args_count or same(one.args, other.args, 1e-4)
     )
-
-
-def _same(one: object, other: object, within: float) -> bool:
-    """Equal, numbers and tensors up to `within` (relative for large ones)."""
-    if isinstance(one, tuple | list) and isinstance(other, tuple | list) and len(one) == len(other):
-        return all(_same(a, b, within) for a, b in zip(one, other, strict=True))
-    try:
-        one, other = _tensor(one), _tensor(other)
-    except (TypeError, ValueError, RuntimeError):
-        return type(one) is type(other)
-    return one.shape == other.shape and _close(one, other, within, rtol=within)
-
-
-def _close(got: Tensor, wanted: Tensor, within: float, rtol: float = 0.0) -> bool:
-    got, wanted = got.double(), wanted.double()
-    return torch.allclose(got, wanted, rtol=rtol, atol=within, equal_nan=True)
-
-
-def _tensor(x: object) -> Tensor:
-    """Numbers, arrays, tensors, and nestings of them, as one tensor on the CPU."""
-    if isinstance(x, tuple | list):
-        return torch.stack([_tensor(item).double() for item in x])
-    if isinstance(x, Tensor):
-        return x.detach().cpu()
-    if isinstance(x, complex) or not isinstance(x, int | float | np.ndarray | np.number):
-        raise TypeError(f"not a number: {type(x).__name__}")
-    return torch.as_tensor(x, dtype=None if isinstance(x, np.ndarray) else torch.float64)

@@ -6,6 +6,7 @@ import reprlib
 import textwrap
 import traceback
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -32,6 +33,48 @@ REMEDIES = {
     r"^math domain error$": (
         "A number under a root is negative, or one in an arccos is larger than 1."
     ),
+    r"must be Tensor, not (float|int)": (
+        "The functions of torch take tensors. For a number there is math.cos and its like."
+    ),
+    r"must match the size|not broadcast|shapes cannot be multiplied|inconsistent tensor size": (
+        "Two shapes do not go together. values[:, None] gives n numbers an axis of length 1, so "
+        "that shape (n, 1) times (n, d) works row by row."
+    ),
+    r"zero-dimensional tensor .* cannot be concatenated|to be equal size": (
+        "torch.stack joins tensors of one shape along a new axis; torch.cat joins along an axis "
+        "that they have."
+    ),
+    r"Dimension out of range": "dim counts the axes from 0, and this tensor has fewer of them.",
+    r"does not require grad": (
+        "Nothing here was differentiable: call requires_grad_() on a copy of the point before you "
+        "compute the value. A function of comparisons alone has no graph, and its gradient is 0."
+    ),
+    r"backward through the graph a second": (
+        "The graph is gone after one backward or autograd.grad: compute the value anew."
+    ),
+    r"grad can be implicitly created only for scalar": (
+        "Only one number can be differentiated at once: take the sum of the values first."
+    ),
+    r"not have been used in the graph": (
+        "The value does not depend on the tensor by which you differentiate: compute it from the "
+        "one that requires grad."
+    ),
+    r"leaf Variable that requires grad|modified by an inplace": (
+        "A tensor that autograd needs was changed in place: write x = x + dx, not x += dx."
+    ),
+    r"on Tensor that requires grad": "Call detach() first, or do without numpy.",
+    r"expected (m1 and m2|scalar type)|same dtype|dtype .* but (got|found)": (
+        "Tensors of two dtypes met: make new ones with dtype=theta.dtype."
+    ),
+    r"positional argument|exactly one argument|unexpected keyword": (
+        "A call has more or fewer arguments than the function's first line. The check calls yours "
+        "as shown under tried: leave its first line as it was."
+    ),
+    r"^name '\w+' is not defined": (
+        "Is it spelled as in the first line of the function? If a cell above defines it, run that."
+    ),
+    r"division by zero": "A number that can be 0 is divided by: look at the inputs of this call.",
+    r"maximum recursion depth": "The function calls itself without end.",
 }
 
 
@@ -44,6 +87,29 @@ def row(label: str, text: str) -> str:
         subsequent_indent=" " * 12,
         break_on_hyphens=False,  # a hyphen in code is a minus
     )
+
+
+class Message(NamedTuple):
+    """A message, taken apart: what is wrong, the rows, and whatever else it holds."""
+
+    headline: str
+    rows: list[tuple[str, str]]
+    rest: str
+
+
+def parse(text: str) -> Message:
+    """Take apart what a headline and `row` made; other lines are the rest."""
+    headline, *lines = text.split("\n")
+    rows: list[tuple[str, str]] = []
+    rest = []
+    for line in lines:
+        if found := re.fullmatch(r"  ([a-z]{1,9}) +(\S.*)", line):
+            rows.append((found[1], found[2]))
+        elif rows and line.startswith(" " * 12):
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip()}")
+        else:
+            rest.append(line)
+    return Message(headline, rows, "\n".join(rest))
 
 
 def show(x: object) -> str:
@@ -69,9 +135,12 @@ def show_call(f: Callable, args: tuple) -> str:
 
 def show_error(error: Exception) -> str:
     """The exception, and the last line of the student's own code that it came through."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the check's call
-    own = [frame for frame in frames if frame.filename == frames[0].filename]
-    where = f"in your line: {own[-1].line}" if own and own[-1].line else ""
+    line = getattr(error, "line", None)  # known where the function ran elsewhere
+    if line is None:
+        frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the check's call
+        own = [frame for frame in frames if frame.filename == frames[0].filename]
+        line = own[-1].line if own else ""
+    where = f"in your line: {line}" if line else ""
     text = ": ".join(filter(None, [type(error).__name__, str(error)]))
     return ", ".join(filter(None, [text, where]))
 
@@ -83,6 +152,8 @@ def remedy(error: Exception) -> str:
 
 def in_words(x: object) -> str:
     """The kind of a value, with its article."""
+    if callable(x):
+        return "a function"
     kind = type(x).__name__
     return "a numpy array" if kind == "ndarray" else f"a{'n' * (kind[0] in 'aeio')} {kind}"
 

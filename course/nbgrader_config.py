@@ -11,8 +11,12 @@ import warnings
 from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 from sqlalchemy.exc import SAWarning
+
+from course.instructor import DropInstructorCells
+from course.release import CODE_STUB, TEXT_STUB
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSROOM = ROOT / "classroom"
@@ -33,7 +37,8 @@ c.CourseDirectory.autograded_directory = "classroom/autograded"
 c.CourseDirectory.feedback_directory = "classroom/feedback"
 c.CourseDirectory.solution_directory = "classroom/solution"
 c.CourseDirectory.source_with_tests_directory = "classroom/source_with_tests"
-c.CourseDirectory.db_url = f"sqlite:///{CLASSROOM}/gradebook.db"
+# Any database that SQLAlchemy knows: postgresql://user@host/name, say.
+c.CourseDirectory.db_url = os.environ.get("COURSE_GRADEBOOK", f"sqlite:///{CLASSROOM}/gradebook.db")
 c.Exchange.root = str(CLASSROOM / "exchange")
 c.Exchange.cache = str(CLASSROOM / "cache")
 # Files beside a notebook are copied to students, and a text copy would carry the solution.
@@ -41,8 +46,14 @@ c.CourseDirectory.ignore = [
     ".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.py", "*.md"
 ]  # fmt: skip
 
-c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # write your code here"}
-c.ClearSolutions.text_stub = "*Write your answer here.*"
+c.ClearSolutions.code_stub = {"python": CODE_STUB}
+c.ClearSolutions.text_stub = TEXT_STUB
+
+# First of all, or the gradebook would learn of cells that no student has.
+c.GenerateAssignment.preprocessors = [
+    DropInstructorCells,
+    *GenerateAssignment.preprocessors.default(),
+]
 
 # A submission could tag the test cells "skip-execution", and a test that did not run has passed.
 c.ExecutePreprocessor.skip_cells_with_tag = ""

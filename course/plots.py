@@ -7,18 +7,22 @@ with text in the colour of the page, so it reads in light and in dark, on a scre
 import html
 import io
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import matplotlib as mpl
 import torch
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from smoothlib import BallThrow, BallWall
+from smoothlib.smoothing import slope
 
-OBJECTIVE, SAMPLE = "#888888", "#D55E00"
+OBJECTIVE, SAMPLE, TRUTH = "#888888", "#D55E00", "#0072B2"
+ZERO_ORDER, PLAIN, FIRST_ORDER, WRONG = "#009E73", "#56B4E9", "#CC79A7", "#D1341F"
+LEAP = 0.03  # of the range of a curve, from one of its points to the next: a jump
 INK = "#1f2328"  # written once in the SVG, then replaced by the page's own text colour
 GRID = "#98a1ab"
 
@@ -67,6 +71,19 @@ def flights(axes: Axes, ball: BallThrow | BallWall, angles: Sequence[float]) -> 
     return axes
 
 
+def measured(axes: Axes, x: Tensor, samples: Tensor, name: str, color: str) -> Axes:
+    """Means of samples (m, n) at x (m,), with bars of two standard errors and a name at the end.
+
+    Rings; crosses on a dashed line for what is WRONG.
+    """
+    mean, error = samples.mean(-1), samples.std(-1) / samples.shape[-1] ** 0.5
+    marker, line = ("x", "--") if color == WRONG else ("o", "")
+    axes.errorbar(x, mean, 2 * error, color=color, marker=marker, mfc="none", ms=5, ls=line, lw=1.2)
+    end = (float(x[-1]), float(mean[-1]))
+    axes.annotate(name, end, (8, 0), color=INK, textcoords="offset points", va="center")
+    return axes
+
+
 def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[float] = ()) -> Axes:
     """J over the objective's bounds, with a ring at each of `angles`."""
     low, high = objective.bounds[:, 0].tolist()
@@ -79,4 +96,50 @@ def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[floa
     axes.plot(rings, objective(rings[:, None]), "o", mfc="none", mec=SAMPLE, ms=6)
     axes.set_title("Distance J(θ), metres", loc="left", weight="bold")
     axes.set(xlabel="θ, rad", ylim=(0, None))
+    return axes
+
+
+def curve(
+    axes: Axes,
+    x: Tensor,
+    y: Tensor,
+    name: str,
+    color: str,
+    *,
+    at: float | None = None,
+    align: Literal["left", "center", "right"] = "center",
+    dashed: bool = False,
+) -> Axes:
+    """A curve with its name at its right end, or above it at x = `at`; `align` that of the text."""
+    axes.plot(x, y, color=color, lw=2.2, ls=(0, (4, 3)) if dashed else "-")
+    k = len(x) - 1 if at is None else int((x - at).abs().argmin())
+    shift, ha, va = ((5, 0), "left", "center") if at is None else ((0, 6), align, "bottom")
+    where = (float(x[k]), float(y[k]))
+    axes.annotate(name, where, shift, color=INK, textcoords="offset points", ha=ha, va=va)
+    return axes
+
+
+def label(axes: Axes, title: str, x: str, **settings: Any) -> Axes:
+    """The title, which is what y measures and its unit; what x is; and any setting of axes."""
+    axes.set_title(title, loc="left", weight="bold")
+    axes.set(xlabel=x, **settings)
+    axes.minorticks_off()
+    return axes
+
+
+def tangents(
+    axes: Axes, f: Callable[[Tensor], Tensor], low: float, high: float, at: Sequence[float]
+) -> Axes:
+    """f over [low, high], and at each of `at` a dash along the slope that autograd gives."""
+    x = torch.linspace(low, high, 301, dtype=torch.float64)
+    y = f(x[:, None])
+    leaps = (y.diff().abs() > LEAP * (y.max() - y.min())).nonzero()[:, 0]
+    axes.plot(x, y.index_fill(0, leaps, math.nan), color=OBJECTIVE, lw=2.2)
+    points = torch.tensor(at, dtype=torch.float64)[:, None]
+    half = 0.035 * (high - low)
+    rise = half * slope(f, points)
+    value = f(points)[:, None]
+    ends = torch.cat((points - half, points + half), 1), torch.cat((value - rise, value + rise), 1)
+    axes.plot(ends[0].T, ends[1].T, color=FIRST_ORDER, lw=2.5)
+    axes.plot(points, value, "o", color=SAMPLE, ms=5)
     return axes

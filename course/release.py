@@ -5,13 +5,16 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from nbgrader.apps import NbGraderAPI
+from nbformat import NotebookNode
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from course import CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
+# What a release has in place of an answer.
+CODE_STUB = "raise NotImplementedError  # write your code here"
+TEXT_STUB = "*Write your answer here.*"
 
 
 def exercises() -> list[str]:
@@ -43,9 +46,9 @@ def release(name: str) -> Path:
             converted, or if the gradebook refuses.
     """
     target = ROOT / "exercises" / name / f"{name[3:]}.ipynb"
-    if answered := _answered(target):
+    if target.exists() and (answers := answered(nbformat.read(target, as_version=4))):
         raise CourseError(
-            f"{target.relative_to(ROOT)} holds answers ({', '.join(answered)}), which a release "
+            f"{target.relative_to(ROOT)} holds answers ({', '.join(answers)}), which a release "
             "would overwrite; move it away first"
         )
     content = released(name)
@@ -60,32 +63,41 @@ def released(name: str) -> bytes:
     return _generate(name, database=False)
 
 
+def register(name: str, db_url: str) -> None:
+    """Enter an exercise into the gradebook at this URL, without releasing it.
+
+    Raises:
+        CourseError: if the gradebook refuses, as it does when the cells of an exercise changed
+            while it holds submissions.
+    """
+    _generate(name, database=True, db_url=db_url)
+
+
 def configuration() -> Config:
     """course/nbgrader_config.py, loaded."""
     return PyFileConfigLoader("nbgrader_config.py", path=str(ROOT / "course")).load_config()
 
 
-def _answered(target: Path) -> list[str]:
-    """The answer cells of a notebook, if there is one, that are no longer as released."""
-    if not target.exists():
-        return []
-    clear = configuration().ClearSolutions
-    stubs = [clear.code_stub["python"], clear.text_stub]
-    cells = nbformat.read(target, as_version=4).cells
-    answers = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
+def answered(notebook: NotebookNode) -> list[str]:
+    """The grade_ids of the answer cells, code or text, that are no longer as released."""
+    answers = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("solution")]
     return [
         cell.metadata.nbgrader.grade_id
         for cell in answers
-        if not any(stub in cell.source for stub in stubs)
+        if not any(stub in cell.source for stub in (CODE_STUB, TEXT_STUB))
     ]
 
 
-def _generate(name: str, database: bool) -> bytes:
+def _generate(name: str, database: bool, db_url: str | None = None) -> bytes:
     """Run nbgrader's generate_assignment into a folder of its own, which it may empty or remove."""
+    from nbgrader.apps import NbGraderAPI  # a second that whoever only looks up names need not wait
+
     config = configuration()
     with tempfile.TemporaryDirectory() as folder:
         config.CourseDirectory.release_directory = folder
         config.SaveCells.enabled = database
+        if db_url:
+            config.CourseDirectory.db_url = db_url
         config.GenerateAssignment.no_database = not database
         result = NbGraderAPI(config=config).generate_assignment(name)
         if not result["success"]:

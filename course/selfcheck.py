@@ -51,19 +51,34 @@ def run_tests(path: Path) -> list[Result]:
     """Run all cells of a notebook, in memory, and report on its visible tests in order.
 
     Raises:
-        CourseError: if the notebook cannot be read, or ends its kernel.
+        CourseError: if the notebook cannot be read, holds no tests, or ends its kernel.
+    """
+    notebook = read(path)
+    _run(path, notebook)
+    return results(notebook)
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook with tests in it.
+
+    Raises:
+        CourseError: if it is none.
     """
     try:
         notebook = nbformat.read(path, as_version=4)
     except (ValueError, nbformat.ValidationError) as error:
         raise CourseError(f"{path} is not a notebook: {str(error).splitlines()[0]}") from None
-    _run(path, notebook)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    if not any(_is_test(cell) for cell in code):
+    if not any(is_test(cell) for cell in notebook.cells):
         raise CourseError(f"{path} holds no tests")
-    graded = [cell for cell in code if "nbgrader" in cell.metadata and not _is_test(cell)]
+    return notebook
+
+
+def results(notebook: NotebookNode) -> list[Result]:
+    """What the outputs in a notebook say of its visible tests and of cells that did not run."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    graded = [cell for cell in code if "nbgrader" in cell.metadata and not is_test(cell)]
     broken = [_name(cell) for cell in graded if _broken(cell)]
-    shown = [c for c in code if _is_test(c) or (_broken(c) and not (broken and _follows(c)))]
+    shown = [c for c in code if is_test(c) or (_broken(c) and not (broken and _follows(c)))]
     return [_result(cell, broken) for cell in shown]
 
 
@@ -125,11 +140,12 @@ def _run(path: Path, notebook: NotebookNode) -> None:
         raise CourseError(f"{path} ended its kernel: does it call exit()?") from None
 
 
-def _is_test(cell: NotebookNode) -> bool:
+def is_test(cell: NotebookNode) -> bool:
     """Whether a cell is a visible test: points, and more than the comment of a hidden one."""
     lines = [line.strip() for line in cell.source.splitlines()]
     code = any(line and not line.startswith("#") for line in lines)
-    return bool(cell.metadata.get("nbgrader", {}).get("grade")) and code
+    graded = bool(cell.metadata.get("nbgrader", {}).get("grade"))
+    return cell.cell_type == "code" and graded and code
 
 
 def _broken(cell: NotebookNode) -> bool:
@@ -153,8 +169,10 @@ def _name(cell: NotebookNode) -> str:
 
 def _result(cell: NotebookNode, broken: list[str]) -> Result:
     name, errors = _name(cell), _errors(cell)
-    points = float(cell.metadata.nbgrader.points) if _is_test(cell) else 0.0
+    points = float(cell.metadata.nbgrader.points) if is_test(cell) else 0.0
     message = "\n".join(_message(cell, error) for error in errors)
+    if cell.execution_count is None:
+        return Result(name, points, False, "not run: run this cell, and save the notebook")
     for cause in broken:
         undefined = any(error.evalue == f"name '{cause}' is not defined" for error in errors)
         if points and (undefined or (cause == "setup" and _follows(cell))):

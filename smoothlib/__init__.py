@@ -37,6 +37,7 @@ from smoothlib.estimators import (
     uniform_boundary,
     zero_order,
 )
+from smoothlib.evolution import evolution_gradient, evolution_width_gradient
 from smoothlib.families import Family
 from smoothlib.gripper import Result, Trajectory, rollout
 from smoothlib.gripper_model import (
@@ -79,6 +80,7 @@ from smoothlib.statistics import (
     confidence_radius,
     empirical_bernstein_interval,
     estimate,
+    estimates,
     leave_one_out_variance,
     normal_interval,
     optimal_baseline,
@@ -141,6 +143,9 @@ __all__ = [
     "empirical_bernstein_interval",
     "estimate",
     "estimated_optimal",
+    "estimates",
+    "evolution_gradient",
+    "evolution_width_gradient",
     "finite_difference",
     "first_order",
     "gradient_sampling",

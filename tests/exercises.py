@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def read(folder: str, name: str) -> NotebookNode:
     """The notebook of exercise NN_topic in solutions/ or exercises/."""
     return nbformat.read(ROOT / folder / name / f"{name[3:]}.ipynb", as_version=4)
+
+
+def right(name: str) -> dict[str, list[Callable]]:
+    """The right answers of tests/right/NN_topic.py, by the function that they answer."""
+    return dict(runpy.run_path(str(ROOT / "tests" / "right" / f"{name}.py"))["RIGHT"])
 
 
 def grader(cell: NotebookNode) -> dict:

@@ -80,12 +80,12 @@ def test_a_mistake_that_does_no_harm_on_this_input_is_not_named() -> None:
         ("four", "returned a str; a tensor is expected"),
         (0.25, "returned a float; a tensor is expected"),
         ([0.25, 1.0, 4.0], "returned a list; a tensor is expected"),
-        (THETA[:2] ** 2, "shape (2,); (3,) is expected"),
-        ((THETA**2).float(), "dtype float32; float64 is expected, as in the input"),
-        (THETA.long() ** 2, "dtype int64; float64 is expected"),
+        (THETA[:2] ** 2, "wrong shape: (2,); (3,) is expected"),
+        ((THETA**2).float(), "wrong dtype: float32; float64 is expected, as in the input"),
+        (THETA.long() ** 2, "wrong dtype: int64; float64 is expected"),
         (THETA * torch.nan, "not a number (nan) came back"),
         (-(THETA**2), "Every value has the wrong sign."),
-        (THETA**2 / 3, "Every value is 0.3333 times the expected one."),
+        (THETA**2 / 7, "Every value is 0.1429 times the expected one."),
         (
             THETA**2 + torch.tensor([0, 0, 0.1]),
             "1 of 3 values differ. The first, at index 2, is 4.1",
@@ -303,7 +303,7 @@ def test_of_many_values_the_first_that_differs_is_shown_with_its_input() -> None
     result = theta**2
     result[3:5] = 5.0
     text = message(square(result), theta, theta**2)
-    assert "differs at θ = 1.5: yours 5., expected 2.25, within 1e-06; 2 of 7 values" in text
+    assert "differs at theta = 1.5: yours 5., expected 2.25, within 1e-06; 2 of 7 values" in text
     assert "returned" not in text and "tried square(tensor(... of shape (7,)))" in text
     many = theta.expand(2, 7)
     assert "at index (0, 3): yours 5." in message(square(result.expand(2, 7)), 1.0, many**2)

@@ -81,6 +81,20 @@ def test_no_solution_and_no_hidden_test_is_released(name: str) -> None:
     assert (secret - given) & released == set()
 
 
+def test_the_instructor_s_pages_stay_in_the_solution(course_copy: Path) -> None:
+    path = course_copy / "solutions" / "03_small" / "small.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    page = nbformat.v4.new_markdown_cell("Ask the room.", metadata={"tags": ["instructor"]})
+    notebook.cells.insert(0, page)
+    nbformat.write(notebook, path)
+    assert "Ask the room." not in release.released("03_small").decode()
+
+
+@each_exercise
+def test_every_solution_opens_with_a_page_for_the_instructor(name: str) -> None:
+    assert "instructor" in read("solutions", name).cells[0].metadata.get("tags", [])
+
+
 def secret_lines(source: str) -> list[str]:
     regions = re.findall(
         r"BEGIN (SOLUTION|HIDDEN TESTS)[^\n]*\n(.*?)\n[^\n]*END \1", source, flags=re.DOTALL
@@ -89,9 +103,9 @@ def secret_lines(source: str) -> list[str]:
 
 
 @each_exercise
-def test_cell_ids_are_the_same_in_both_versions(name: str) -> None:
+def test_cell_ids_are_the_same_in_both_versions_but_for_the_instructor_s_page(name: str) -> None:
     ids = [[cell.id for cell in read(folder, name).cells] for folder in ("solutions", "exercises")]
-    assert ids[0] == ids[1] and len(set(ids[0])) == len(ids[0])
+    assert ids[0] == ["instructor", *ids[1]] and len(set(ids[0])) == len(ids[0])
 
 
 @each_notebook

@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +14,61 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from course.widgets import ascent, many_starts, move_the_wall, throw
+from course.widgets import (
+    anneal,
+    annealing,
+    areas,
+    arrows,
+    ascent,
+    baselines,
+    batch_baselines,
+    climb_by_scores,
+    climb_past_the_wall,
+    climb_the_average,
+    correlated,
+    dimensions,
+    fingerprints,
+    many_starts,
+    measured_bias,
+    move_the_wall,
+    printed_slope,
+    slope_of_the_mean,
+    smoothing,
+    step_sizes,
+    stiff_ramp,
+    surrogate,
+    throw,
+    tremble,
+    two_gradients,
+    variances,
+    votes,
+    which_wins,
+    wrong_way,
+)
 from course.widgets import marks as m
 from course.widgets.climbing import STEPS
-from course.widgets.figure import Axis, Clock, Column, Figure, Panel, Picture, Slider, Toggle
-from smoothlib import BallThrow, BallWall
+from course.widgets.figure import (
+    Axis,
+    Choice,
+    Clock,
+    Column,
+    Figure,
+    Panel,
+    Picture,
+    Slider,
+    Toggle,
+    View,
+)
+from course.widgets.samples import FALL, batches, landings, running_mean
+from smoothlib import (
+    BallThrow,
+    BallWall,
+    Heaviside,
+    annealed,
+    ascend,
+    finite_difference,
+    normal,
+)
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "throw": throw,
@@ -26,6 +76,35 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "ascent_free": lambda: ascent(BallThrow()),
     "ascent_wall": lambda: ascent(BallWall()),
     "many_starts": many_starts,
+    "tremble": tremble,
+    "own_landscape": lambda: tremble(lambda x: torch.where(x > 0.7, torch.sin(9 * x), 0 * x)),
+    "surrogate": surrogate,
+    "printed_slope": printed_slope,
+    "climb_the_average": climb_the_average,
+    "anneal": anneal,
+    "votes": votes,
+    "silence": lambda: votes(Heaviside(), theta=-2.0, sigma=1.0),
+    "areas": areas,
+    "baselines": baselines,
+    "arrows": arrows,
+    "own_arrows": lambda: arrows(estimator=finite_difference),
+    "correlated": correlated,
+    "dimensions": dimensions,
+    "step_sizes": step_sizes,
+    "climb_by_scores": climb_by_scores,
+    "two_gradients": two_gradients,
+    "slope_of_the_mean": slope_of_the_mean,
+    "slope_of_a_function": lambda: slope_of_the_mean(lambda x: x[..., 0].abs(), (-1, 2)),
+    "wrong_way": wrong_way,
+    "stiff_ramp": stiff_ramp,
+    "fingerprints": fingerprints,
+    "climb_past_the_wall": climb_past_the_wall,
+    "measured_bias": measured_bias,
+    "own_estimator": lambda: measured_bias(finite_difference, n=5),
+    "variances": variances,
+    "batch_baselines": batch_baselines,
+    "which_wins": which_wins,
+    "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),
 }
 
 
@@ -79,19 +158,31 @@ def tiny(draw: Callable[[SimpleNamespace], Picture], **more: Any) -> Figure:
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_corner_of_every_figure_has_a_picture(name: str) -> None:
     figure = FIGURES[name]()
-    ends = [
-        (c["low"], c["start"], c["high"]) if c["kind"] == "slider" else (False, True)
-        for c in figure.spec["controls"]
-    ]
-    names = [c["name"] for c in figure.spec["controls"]]
     panels = {panel["name"] for column in figure.spec["columns"] for panel in column["panels"]}
-    for values in itertools.product(*ends):
-        answer = ask(figure, **dict(zip(names, values, strict=True)))
+    for values in corners(figure.spec["controls"]):
+        answer = ask(figure, **values)
         assert "error" not in answer
         assert set(answer["panels"]) == panels
         assert answer["readout"] and answer["alt"]
         steps = [item for item in answer["readout"] if isinstance(item, list)]
-        assert all(len(item) == STEPS + 1 for item in steps)
+        assert all(len(item) == figure.spec["clock"]["end"] + 1 for item in steps)
+
+
+def corners(controls: list[dict]) -> Iterator[dict]:
+    """Every combination of the ends and starts of all controls, in every view of a choice."""
+    choice = next((c for c in controls if c["kind"] == "choice"), {"views": {"": {"sliders": []}}})
+    for option, view in choice["views"].items():
+        sliders = {slider["name"]: slider for slider in view["sliders"]}
+        ends: dict[str, tuple] = {}
+        for control in controls:
+            c = sliders.get(control["name"], control)
+            ends[c["name"]] = {
+                "toggle": (False, True),
+                "newnoise": (0, 1),
+                "choice": (option,),
+            }.get(control["kind"]) or (c["low"], c["start"], c["high"])
+        for values in itertools.product(*ends.values()):
+            yield dict(zip(ends, values, strict=True))
 
 
 @given(st.floats(0, 1.57))
@@ -225,3 +316,138 @@ def test_the_outcomes_of_61_starts_are_told_after_the_first_step_only() -> None:
     neutral, *coloured = (p for p in answer["panels"]["landscape"] if p["mark"] == "points")
     assert not neutral["y"][0].isnan().any() and neutral["y"][1:].isnan().all()
     assert all(p["y"][0].isnan().all() and not p["y"][1:].isnan().any() for p in coloured)
+
+
+def test_samples_come_one_by_one_then_by_tens_then_by_hundreds() -> None:
+    counts = batches(1000)
+    assert counts[:12] == [*range(11), 20] and counts[18:21] == [90, 100, 200]
+    assert counts[-1] == 1000 and len(counts) == 29
+    assert batches(250)[-3:] == [100, 200, 250] and batches(3) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("n", [3, 50, 1000])
+def test_the_samples_of_a_step_lie_when_it_ends_and_none_of_the_next_has_started(n: int) -> None:
+    counts = batches(n)
+    times = landings(counts)
+    assert len(times) == n and bool((times.diff() > 0).all())
+    for step, count in enumerate(counts):
+        assert int((times <= step + 1e-6).sum()) == count
+        assert int((times - FALL < step - 1e-6).sum()) == count
+
+
+def test_the_running_mean_is_the_mean_of_those_that_lie_with_its_standard_error() -> None:
+    values = 7 + 3 * torch.randn(200, generator=torch.Generator().manual_seed(4)).double()
+    counts = batches(200)
+    mean, error = running_mean(values, counts)
+    assert mean[0].isnan() and error[:2].isnan().all()
+    for count, at, off in zip(counts[2:], mean[2:], error[2:], strict=True):
+        own = values[:count]
+        assert float(at) == pytest.approx(float(own.mean()))
+        assert float(off) == pytest.approx(float(own.std()) / count**0.5)
+    flat = running_mean(torch.full((5,), 0.1, dtype=torch.float64), [0, 2, 5])[1]
+    assert flat[1:].tolist() == [0, 0]
+
+
+def test_a_choice_brings_its_sliders_to_their_starts_and_forgets_earlier_tries() -> None:
+    def draw(now: SimpleNamespace) -> Picture:
+        return Picture({"p": []}, [f"{now.what} {now.a} {len(now.earlier)}"], alt="x")
+
+    panel = Panel("p", "P", "", Axis(0, 1), Axis(0, 1))
+    views = {"small": View(), "large": View(sliders=[Slider("a", "a", "a", 0, 9, 5)])}
+    controls = [Slider("a", "a", "a", 0, 1, 0.5), Choice("what", "what", views, "small")]
+    figure = Figure("?", "", [Column([panel])], controls, draw)
+    assert ask(figure, a=0.7, what="small")["readout"] == ["small 0.7 1"]
+    assert ask(figure, a=0.7, what="large")["readout"] == ["large 5.0 0"]
+    assert ask(figure, a=7, what="large")["readout"] == ["large 7.0 1"]
+    assert ask(figure, a=0.2, what="small")["readout"] == ["small 0.2 0"]  # as a test may ask
+
+
+TRIALS = [(0.85, 0.1, 0), (0.0, 1.0, 3), (1.57, 0.01, 9)]
+
+
+@pytest.mark.parametrize(("theta", "sigma", "seed"), TRIALS)
+def test_trembling_throws_land_on_the_landscape_and_pile_up(
+    theta: float, sigma: float, seed: int
+) -> None:
+    answer = ask(tremble(), theta=theta, sigma=sigma, seed=seed, shown=True)
+    x = theta + sigma * normal(seed, 1000, 1, dtype=torch.float64)
+    lie = find(answer, "landscape", "points", kind="sample")
+    torch.testing.assert_close(lie["x"], x[:, 0].float())
+    torch.testing.assert_close(lie["y"], BallWall()(x).float())
+    assert torch.equal(find(answer, "values", "histogram")["values"], lie["y"])
+    exact = float(BallWall().smoothed(torch.tensor([theta], dtype=torch.float64), sigma))
+    assert answer["readout"][2] == f"exact average **{exact:.2f}**"
+
+
+def test_the_mean_of_the_samples_comes_with_its_95_percent_interval() -> None:
+    answer = ask(tremble(), theta=0.9, sigma=0.2, seed=3)
+    values = find(answer, "values", "histogram")["values"].double()
+    ring = find(answer, "values", "measured", kind="mean")
+    n = batches(1000)
+    assert [float(y) for y in ring["y"][[3, -1], 0]] == pytest.approx(
+        [float(values[: n[3]].mean()), float(values.mean())], rel=1e-5
+    )
+    bar = 1.96 * float(values.std()) / 1000**0.5
+    assert float(ring["error"][-1, 0]) == pytest.approx(bar, rel=1e-5)
+    assert answer["readout"][1][-1] == f"mean **{values.mean():.2f}** ± {bar / 1.96:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: x.sum(), r"returned \(\) for points of shape \(\d+,\)"),
+        (lambda x: 3.0, "returned float for points"),
+        (lambda x: 1 / 0, "division by zero"),
+    ],
+)
+def test_a_landscape_that_is_no_landscape_says_so(f: Callable, message: str) -> None:
+    with pytest.raises((ValueError, ZeroDivisionError), match=message):
+        tremble(f)
+
+
+@pytest.mark.parametrize("name", smoothing.EXAMPLES)
+def test_the_surrogate_is_the_exact_average_and_its_peak_the_highest(name: str) -> None:
+    example = smoothing.EXAMPLES[name]
+    answer = ask(surrogate(), objective=name)
+    assert answer["values"]["objective"] == name
+    assert (answer["values"]["theta"], answer["values"]["sigma"]) == example.start
+    curve = find(answer, "landscape", "curve", role="truth")
+    truth = example.f.smoothed(curve["x"].double()[:, None], example.start[1])
+    torch.testing.assert_close(curve["y"].double(), truth, rtol=1e-5, atol=1e-5)
+    peak = find(answer, "landscape", "points", role="truth", kind="ball")
+    assert float(peak["y"]) >= float(truth.max()) - 1e-3
+    delivered = find(answer, "landscape", "points", role="sample", kind="current")
+    at = delivered["x"].double()[:, None]
+    assert torch.equal(delivered["x"], peak["x"])
+    assert float(example.f(at)) == pytest.approx(float(delivered["y"]), abs=1e-5)
+    promised = float(example.f.smoothed(at, example.start[1]))
+    assert promised == pytest.approx(float(peak["y"]), abs=1e-5)
+
+
+def test_the_map_of_ends_shows_where_plain_ascent_on_the_average_ends() -> None:
+    answer = ask(climb_the_average(), sigma=0.2)
+    greys = find(answer, "map", "image")["values"].double() / 254
+    sigmas, paths = annealing._climbers(0.004)
+    assert greys.shape == (25, len(sigmas))
+    for start, k in ((3, 10), (12, 19), (20, 30), (12, 40)):
+        sigma, theta0 = float(sigmas[k]), paths[0, k, start]
+        path = ascend(
+            theta0.reshape(1),
+            lambda theta, s, _: BallWall().smoothed_grad(theta, s),
+            [sigma] * 200,
+            lambda points: torch.optim.SGD(points, lr=0.004),
+        )
+        metres = float(BallWall()(path[-1]))
+        grey = (metres - 5) / (BallWall().optimum.value - 5)
+        assert float(greys[start, k]) == pytest.approx(grey, abs=0.003)
+
+
+def test_the_average_moves_with_the_clock_and_is_exact_to_a_pixel() -> None:
+    answer = ask(anneal(), first=0.35, last=0.01)
+    moving = find(answer, "landscape", "moving_curve")
+    sigmas = annealed(0.35, 0.01, annealing.STEPS)
+    grid = moving["x"].double()[:, None]
+    for step in (1, 30, annealing.STEPS):
+        truth = BallWall().smoothed(grid, float(sigmas[step - 1]))
+        off = float((moving["y"][step].double() - truth).abs().max())
+        assert off < 14.5 / 230  # metres to a pixel of the panel

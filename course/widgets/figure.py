@@ -13,7 +13,7 @@ question.
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,7 +38,7 @@ class Axis:
     low: float
     high: float
     ticks: int | Sequence[float] = 4
-    format: str = "~g"  # of d3-format
+    format: str = "~g"  # of d3-format, or "power" for powers of ten
     unit: str = ""
     minor: int = 0
     log: bool = False
@@ -91,6 +91,42 @@ class Toggle:
     show: str
     hide: str
     start: bool = False
+
+
+@dataclass(frozen=True)
+class NewNoise:
+    """A button for other samples: each press raises its value, a seed, by one; reset brings 0."""
+
+    name: str = "seed"
+    text: str = "New noise"
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """What a figure is like while something is chosen.
+
+    Each panel and slider here takes the place of the figure's own of the same name.
+    """
+
+    panels: Sequence[Panel] = ()
+    sliders: Sequence[Slider] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A list to choose one name from; each brings its view, and its sliders to their starts.
+
+    The start is what the figure's own panels and sliders show.
+    """
+
+    name: str
+    label: str
+    views: Mapping[str, View]
+    start: str
+
+
+Control = Slider | Toggle | NewNoise | Choice
 
 
 @dataclass(frozen=True)
@@ -151,21 +187,23 @@ class Figure(anywidget.AnyWidget):
         question: str,
         rules: str,
         columns: Sequence[Column],
-        controls: Sequence[Slider | Toggle],
+        controls: Sequence[Control],
         draw: Callable[[SimpleNamespace], Picture],
         clock: Clock | None = None,
     ) -> None:
-        start = {c.name: float(c.start) if isinstance(c, Slider) else c.start for c in controls}
+        start: dict[str, Any] = {c.name: c.start for c in controls}
+        start |= {c.name: float(c.start) for c in controls if isinstance(c, Slider)}
         self._draw = draw
         self._values = dict(start)
         self._sliders = [control.name for control in controls if isinstance(control, Slider)]
+        self._starts = {c.name: _starts(c, controls) for c in controls if isinstance(c, Choice)}
         self._tries = [self._position()]
         self._one_at_a_time = threading.Lock()
         spec = {
             "question": question,
             "rules": rules,
             "columns": [_column_spec(column, controls, clock) for column in columns],
-            "controls": [asdict(c) | {"kind": type(c).__name__.lower()} for c in controls],
+            "controls": [_control_spec(control) for control in controls],
             "start": start,
             "clock": clock and asdict(clock),
         }  # fmt: skip
@@ -190,6 +228,12 @@ class Figure(anywidget.AnyWidget):
         return {name: self._values[name] for name in self._sliders}
 
     def _remember(self, values: dict[str, Any], released: bool) -> None:
+        for name, starts in self._starts.items():
+            chosen = values.get(name, self._values[name])
+            if chosen != self._values[name]:
+                self._tries.clear()
+                moved = {key: v for key, v in values.items() if v != self._values[key]}
+                values = values | starts[chosen] | moved
         self._values.update(values)
         self._values.update({name: float(self._values[name]) for name in self._sliders})
         if released and self._position() not in self._tries[-1:]:
@@ -210,15 +254,39 @@ class Figure(anywidget.AnyWidget):
                          "alt": picture.alt, "aside": picture.aside}  # fmt: skip
 
 
+def _starts(choice: Choice, controls: Sequence[Control]) -> dict[str, dict[str, float]]:
+    """For each option: the sliders' values when it is chosen."""
+    own = {c.name: float(c.start) for c in controls if isinstance(c, Slider)}
+    return {
+        option: own | {slider.name: float(slider.start) for slider in view.sliders}
+        for option, view in choice.views.items()
+    }
+
+
+def _control_spec(control: Control) -> dict[str, Any]:
+    kind = {"kind": type(control).__name__.lower()}
+    if not isinstance(control, Choice):
+        return asdict(control) | kind
+    views = {
+        option: {"panels": [_panel_spec(panel) for panel in view.panels],
+                 "sliders": [asdict(slider) for slider in view.sliders]}
+        for option, view in control.views.items()
+    }  # fmt: skip
+    return asdict(control) | kind | {"views": views}
+
+
 def _column_spec(
-    column: Column, controls: Sequence[Slider | Toggle], clock: Clock | None
+    column: Column, controls: Sequence[Control], clock: Clock | None
 ) -> dict[str, Any]:
     used = {control.under for control in controls if isinstance(control, Slider)}
     if clock:
         used.add(clock.under)
-    panels = [asdict(p) | {"x": _axis_spec(p.x), "y": _axis_spec(p.y), "under": p.name in used}
-              for p in column.panels]  # fmt: skip
+    panels = [_panel_spec(panel) | {"under": panel.name in used} for panel in column.panels]
     return {"share": column.share, "panels": panels}
+
+
+def _panel_spec(panel: Panel) -> dict[str, Any]:
+    return asdict(panel) | {"x": _axis_spec(panel.x), "y": _axis_spec(panel.y)}
 
 
 def _axis_spec(axis: Axis) -> dict[str, Any]:

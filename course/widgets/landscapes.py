@@ -9,7 +9,7 @@ from torch import Tensor
 from course.widgets import marks as m
 from course.widgets.figure import Axis, Panel
 from course.widgets.marks import Mark
-from smoothlib import BallThrow, BallWall
+from smoothlib import BallThrow, BallWall, Objective
 
 Distance = Callable[[Tensor], Tensor]
 
@@ -39,10 +39,7 @@ def landscape(
 
     `both`: the panel shows throws up and down, as that of `plot(both=True)`.
     """
-    cliffs = objective.jumps().theta
-    theta = torch.linspace(-1.6, 1.6, 321, dtype=torch.float64)
-    theta = torch.cat((theta, cliffs - NUDGE, cliffs, cliffs + NUDGE)).sort().values
-    truth = objective(theta[:, None]).masked_fill(torch.isin(theta, cliffs), math.nan)
+    theta, truth = outline(objective, -1.6, 1.6)
     if distance is None:
         curves = [m.curve(theta, truth)]
     else:
@@ -52,7 +49,15 @@ def landscape(
         curves.append(m.curve(theta, yours))
     if isinstance(objective, BallThrow):
         return curves
-    return [*_regions(objective, names, both), *_jumps(objective), *curves]
+    return [*_regions(objective, names, both), *drops(objective, -1.6, 1.6), *curves]
+
+
+def outline(f: Objective, low: float, high: float) -> tuple[Tensor, Tensor]:
+    """Points (m,) from low to high and f there: nan at its jumps, exact on both sides of them."""
+    jumps = f.jumps().within(low, high).theta
+    theta = torch.linspace(low, high, 321, dtype=torch.float64)
+    theta = torch.cat((theta, jumps - NUDGE, jumps, jumps + NUDGE)).sort().values
+    return theta, f(theta[:, None]).masked_fill(torch.isin(theta, jumps), math.nan)
 
 
 def _regions(ball: BallWall, names: bool, both: bool) -> list[Mark]:
@@ -78,18 +83,12 @@ def _regions(ball: BallWall, names: bool, both: bool) -> list[Mark]:
     ]
 
 
-def _jumps(ball: BallWall) -> list[Mark]:
-    return [
-        m.line(
-            [at, at],
-            [
-                float(ball(torch.tensor([at + side * NUDGE], dtype=torch.float64)))
-                for side in (-1, 1)
-            ],
-            "jump",
-        )
-        for at in ball.jumps().theta.tolist()
-    ]
+def drops(f: Objective, low: float, high: float) -> list[Mark]:
+    """A dotted line at each jump of f between low and high."""
+    at = f.jumps().within(low, high).theta
+    sides = torch.stack((at - NUDGE, at + NUDGE), -1)
+    ends = f(sides[..., None]).tolist()
+    return [m.line([x, x], end, "jump") for x, end in zip(at.tolist(), ends, strict=True)]
 
 
 def distances(objective: BallThrow | BallWall, theta: Tensor, distance: Distance | None) -> Tensor:

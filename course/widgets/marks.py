@@ -36,6 +36,14 @@ def curve(
             "ghost": ghost} | _times(t)  # fmt: skip
 
 
+def moving_curve(
+    x: Values, y: Values, role: str = "objective", *, t: Values, width: float = 2.5
+) -> Mark:
+    """A line through x, (m,), and the row of y, (k, m), at which the clock stands in `t`, (k,)."""
+    return {"mark": "moving_curve", "x": _floats(x), "y": _floats(y), "role": role,
+            "width": width} | _times(t)  # fmt: skip
+
+
 def band(x: Values, low: Values, high: Values, role: str = "tint") -> Mark:
     """The area between low and high over x, each (m,)."""
     return {"mark": "band", "x": _floats(x), "low": _floats(low), "high": _floats(high),
@@ -49,15 +57,58 @@ def points(
     *,
     kind: Literal["current", "try", "sample", "ball", "square", "cross"] = "sample",
     t: Values | None = None,
+    fall: float = 0,
 ) -> Mark:
     """Dots at (x, y), shape (m,).
 
-    With `t` of shape (m,) each appears at its time; with x and y (k, m) and `t` (k,) they move.
+    With `t` of shape (m,), in order, each appears at its time, or falls for the time `fall` from
+    the top of the panel and lies at `t`; with x and y (k, m) and `t` (k,) they move.
     """
     x, y = _floats(x), _floats(y)
     if t is None:
         x, y = x.reshape(-1), y.reshape(-1)
-    return {"mark": "points", "x": x, "y": y, "role": role, "kind": kind} | _times(t)
+    return {"mark": "points", "x": x, "y": y, "role": role, "kind": kind, "fall": fall} | _times(t)
+
+
+def histogram(
+    values: Values,
+    role: str = "sample",
+    *,
+    axis: Literal["x", "y"] = "x",
+    lift: float = 0,
+    t: Values | None = None,
+    fall: float = 0,
+) -> Mark:
+    """One dot for each of the values, (m,), in columns on the x axis or in rows on the y axis.
+
+    Columns are as wide as a dot, and dots overlap where one would grow out of the panel. A value
+    beyond the end of the axis lies at that end as a ring. `lift` leaves that many pixels free
+    between the axis and the dots. With `t`, (m,) and in order, each dot falls into its place for
+    the time `fall` and lies there at its time: from the top, or from the left for rows.
+    """
+    return {"mark": "histogram", "values": _floats(values).reshape(-1), "role": role, "axis": axis,
+            "lift": lift, "fall": fall} | _times(t)  # fmt: skip
+
+
+def measured(
+    x: Values,
+    y: Values,
+    error: Values,
+    role: str = "sample",
+    *,
+    axis: Literal["x", "y"] = "y",
+    kind: Literal["point", "mean"] = "point",
+    t: Values | None = None,
+) -> Mark:
+    """Rings at (x, y), shape (m,), with bars of `error`, (m,), to both sides along `axis`.
+
+    A "mean" is larger than a "point". With `t`, (k,), the others are (k, m) and it moves. Where
+    `error` is nan there is no bar.
+    """
+    parts = torch.broadcast_tensors(_floats(x), _floats(y), _floats(error))
+    at_x, at_y, bar = parts if t is not None else (part.reshape(-1) for part in parts)
+    return {"mark": "measured", "x": at_x, "y": at_y, "error": bar, "role": role, "axis": axis,
+            "kind": kind} | _times(t)  # fmt: skip
 
 
 def arrow(

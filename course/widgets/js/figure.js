@@ -39,7 +39,10 @@ function make(tag, className, parent) {
 }
 
 // Figures, thin spaces and the true minus sign, as the axes print them.
-const tickText = (format, value) => d3.format(format)(value).replace("-", "\u2212");
+const tickText = (format, value) => (format === "power"
+  ? powerText(Math.round(Math.log10(value)))
+  : d3.format(format)(value).replace("-", "\u2212"));
+const powerText = (exponent) => (exponent === 0 ? "1" : `10^{${exponent}}`);
 
 class FigureView {
   constructor(model, el) {
@@ -92,10 +95,17 @@ class FigureView {
 
   buildPanel(spec) {
     const title = make("div", "sc-title", this.stage);
-    setRichText(make("b", "", title), spec.title);
-    setRichText(make("span", "", title), spec.unit);
+    const parts = [make("b", "", title), make("span", "", title)];
+    const panel = { own: spec, title, parts, marks: [] };
+    this.fitPanel(panel, spec);
+    return panel;
+  }
+
+  fitPanel(panel, spec) {
     const scale = (axis) => (axis.log ? d3.scaleLog() : d3.scaleLinear()).domain(axis.range);
-    return { spec, title, x: scale(spec.x), y: scale(spec.y), marks: [] };
+    Object.assign(panel, { spec: { ...panel.own, ...spec }, x: scale(spec.x), y: scale(spec.y) });
+    setRichText(panel.parts[0], spec.title);
+    setRichText(panel.parts[1], spec.unit);
   }
 
   button(name, text, act) {
@@ -110,6 +120,16 @@ class FigureView {
 
   buildControl(control) {
     const { name } = control;
+    if (control.kind === "choice") { this.buildChoice(control); return; }
+    if (control.kind === "newnoise") {
+      this.button(name, control.text, () => {
+        this.values[name] += 1;
+        this.ask(true);
+        this.replay();
+      });
+      this.controls[name] = { spec: control, show: () => {} };
+      return;
+    }
     if (control.kind === "toggle") {
       const node = this.button(name, "", () => {
         this.values[name] = !this.values[name];
@@ -125,41 +145,82 @@ class FigureView {
       return;
     }
     const slider = this.slider(control);
-    const { low, high, log } = control;
-    const toInput = (v) => (log ? (LOG_STEPS * Math.log(v / low)) / Math.log(high / low) : v);
-    const fromInput = (v) => (log ? low * (high / low) ** (v / LOG_STEPS) : v);
+    const fromInput = (v) => {
+      const { low, high, log } = this.controls[name].spec;
+      return log ? low * (high / low) ** (v / LOG_STEPS) : v;
+    };
     slider.input.addEventListener("input", () => this.set(name, fromInput(+slider.input.value)));
     slider.input.addEventListener("change", () => this.releaseSoon());
-    const number = (value) => tickText(control.format, value);
-    if (slider.output) {
-      const widest = Math.max(...[low, high, control.start].map((value) => number(value).length));
-      slider.output.style.minWidth = `${widest + control.unit.length + 1}ch`;
+    this.controls[name] = { own: control, slider, show: (value) => this.showSlider(this.controls[name], value) };
+    this.fitSlider(this.controls[name], control);
+  }
+
+  fitSlider(control, spec) {
+    const { low, high, step, log, start, unit, label } = spec;
+    const { input, output } = control.slider;
+    control.spec = { ...control.own, ...spec };
+    Object.assign(control.slider, { low, high });
+    const [min, max, by] = log ? [0, LOG_STEPS, 1] : [low, high, step];
+    Object.assign(input, { min, max, step: by });
+    input.setAttribute("aria-label", label);
+    if (!output) return;
+    const widest = Math.max(...[low, high, start].map((value) => tickText(spec.format, value).length));
+    output.style.minWidth = `${widest + unit.length + 1}ch`;
+  }
+
+  showSlider({ spec: { low, high, log, format, unit }, slider }, value) {
+    const number = tickText(format, value);
+    slider.input.value = log ? (LOG_STEPS * Math.log(value / low)) / Math.log(high / low) : value;
+    slider.input.setAttribute("aria-valuetext", `${number} ${unit}`.trim());
+    if (slider.output) setRichText(slider.output, `**${number}** ${unit}`);
+  }
+
+  // A native list. What the choice changes in the figure waits for the picture that shows it.
+  buildChoice(control) {
+    const { name, label, views, start } = control;
+    const wrap = make("label", "sc-free", this.row);
+    make("span", "", wrap).textContent = label;
+    const select = make("select", "sc-choice", wrap);
+    select.dataset.control = name;
+    select.dataset.lmSuppressShortcuts = "true";
+    for (const option of Object.keys(views)) make("option", "", select).textContent = option;
+    select.addEventListener("change", () => {
+      this.values[name] = select.value;
+      this.clock.value = 0;
+      this.setPlaying(false);
+      this.ask(true);
+    });
+    this.controls[name] = { spec: control, shown: start, show: (value) => { select.value = value; } };
+  }
+
+  showViews(values) {
+    const choices = Object.entries(this.controls).filter(([, { spec }]) => spec.kind === "choice");
+    const changed = choices.filter(([name, choice]) => choice.shown !== values[name]);
+    if (!changed.length) return;
+    for (const [name, choice] of changed) choice.shown = values[name];
+    const views = choices.map(([, { spec, shown }]) => spec.views[shown]);
+    const found = (list, own) => views.flatMap((view) => view[list]).find((spec) => spec.name === own.name) ?? own;
+    for (const panel of this.panels) this.fitPanel(panel, found("panels", panel.own));
+    for (const control of Object.values(this.controls)) {
+      if (!control.slider) continue;
+      this.fitSlider(control, found("sliders", control.own));
+      control.show(values[control.spec.name]); // the old range may have held the thumb back
     }
-    this.controls[name] = {
-      spec: control,
-      slider,
-      show: (value) => {
-        slider.input.value = toInput(value);
-        slider.input.setAttribute("aria-valuetext", `${number(value)} ${control.unit}`.trim());
-        if (slider.output) setRichText(slider.output, `**${number(value)}** ${control.unit}`);
-      },
-    };
+    this.arrange();
   }
 
   // A native range input: under the axis of a panel, or in the row of controls.
-  slider({ name, label, symbol, under, low, high, step, log }) {
+  slider({ name, symbol, under }) {
     const place = under ? this.stage : this.row;
     const wrap = make("div", under ? "sc-under" : "sc-free", place);
     if (symbol) setRichText(make("span", "sc-symbol", wrap), symbol);
     const input = make("input", "sc-slider", wrap);
-    const [min, max, by] = log ? [0, LOG_STEPS, 1] : [low, high, step];
-    Object.assign(input, { type: "range", min, max, step: by });
+    input.type = "range";
     input.dataset.control = name;
     input.dataset.lmSuppressShortcuts = "true";
-    input.setAttribute("aria-label", label);
     input.addEventListener("keydown", (event) => this.bigStep(event, input));
     for (const type of ["focus", "blur"]) input.addEventListener(type, () => this.later());
-    return { input, wrap, under, low, high, output: under ? null : make("output", "sc-value", wrap) };
+    return { input, wrap, under, output: under ? null : make("output", "sc-value", wrap) };
   }
 
   bigStep(event, input) {
@@ -173,7 +234,9 @@ class FigureView {
 
   buildTransport() {
     const { clock } = this.spec;
-    this.transport = this.slider({ ...clock, name: "clock", low: 0, high: clock.end });
+    this.transport = { ...this.slider({ ...clock, name: "clock" }), low: 0, high: clock.end };
+    Object.assign(this.transport.input, { min: 0, max: clock.end, step: clock.step });
+    this.transport.input.setAttribute("aria-label", clock.label);
     this.play = make("button", "sc-play");
     this.transport.wrap.prepend(this.play);
     this.play.type = "button";
@@ -201,7 +264,7 @@ class FigureView {
     const columns = narrow
       ? [{ share: 1, panels: this.panels }]
       : this.spec.columns.map(({ share, panels }) => ({
-        share, panels: panels.map((spec) => this.panels.find((panel) => panel.spec === spec)),
+        share, panels: panels.map(({ name }) => this.panels.find((panel) => panel.own.name === name)),
       }));
     const shares = columns.reduce((sum, column) => sum + column.share, 0);
     const room = width - GAP * (columns.length - 1);
@@ -273,7 +336,8 @@ class FigureView {
 
   placeUnder({ input, wrap, under, low, high }) {
     const panel = this.panels.find(({ spec }) => spec.name === under);
-    const [left, right] = [panel.x(low), panel.x(high)];
+    const ends = [panel.x(low), panel.x(high)];
+    const [left, right] = ends.every(Number.isFinite) ? ends : panel.x.range(); // steps under a log axis
     wrap.style.left = `${left - THUMB / 2}px`;
     wrap.style.top = `${panel.bottom + 58}px`;
     input.style.width = `${right - left + THUMB}px`;
@@ -357,6 +421,7 @@ class FigureView {
     const mine = picture.seq === this.seq || first || !this.waiting;
     if (first) this.seq = picture.seq;
     if (mine) this.settle(picture);
+    this.showViews(picture.values);
     this.say(picture.error ?? "");
     if (!picture.error) this.picture = picture;
     for (const panel of this.panels) panel.marks = this.picture?.panels[panel.spec.name] ?? [];
@@ -446,7 +511,8 @@ class FigureView {
   drawPanel(ctx, panel, c) {
     const under = panel.marks.filter(({ mark, role }) => mark === "image" || (mark === "band" && role === "tint"));
     const over = panel.marks.filter((mark) => !under.includes(mark));
-    const paint = (mark) => (mark.mark === "handle" ? this.placeHandle(mark, panel) : DRAW[mark.mark](ctx, mark, panel, c, this.clockValue()));
+    const [clock, falling] = [this.clockValue(), this.fallingTime()];
+    const paint = (mark) => (mark.mark === "handle" ? this.placeHandle(mark, panel) : DRAW[mark.mark](ctx, mark, panel, c, clock, falling));
     const clip = (marks, pad) => {
       ctx.save();
       ctx.beginPath();
@@ -458,9 +524,10 @@ class FigureView {
     const only = (...kinds) => over.filter((mark) => kinds.includes(mark.mark));
     clip(under, 0);
     drawAxes(ctx, panel, c);
-    clip(only("curve", "band", "line", "body"), 2);
+    clip(only("curve", "moving_curve", "band", "line", "body"), 2);
     only("text").forEach(paint);
-    clip(only("points"), 11);
+    clip(only("points", "histogram"), 11);
+    clip(only("measured"), 11);
     only("value", "handle", "arrow", "angle").forEach(paint);
   }
 
@@ -470,6 +537,12 @@ class FigureView {
     if (!clock) return Infinity;
     if (clock.replay) return this.clock.playing ? this.clock.value : clock.end;
     return Math.floor(this.clock.value / clock.step + 1e-6) * clock.step;
+  }
+
+  // What falls keeps falling between the steps of a clock that shows whole ones.
+  fallingTime() {
+    const { clock } = this.spec;
+    return clock && !clock.replay ? this.clock.value : this.clockValue();
   }
 
   placeHandle(mark, panel) {

@@ -85,6 +85,44 @@ function tracePath(ctx, mark, panel, offset, count, clock) {
   }
 }
 
+// The dots of a mark: how many, and value i where the clock stands; x is (m,) or moves as (k, m).
+function swarm(mark, clock) {
+  const moving = mark.t && mark.x.shape.length === 2;
+  const count = moving ? mark.x.shape[1] : mark.x.length;
+  const { index, part } = moving ? instant(mark.t, clock) : { index: 0, part: 0 };
+  const at = (values, i) => {
+    const here = values[index * count + i];
+    return part ? here + part * (values[(index + 1) * count + i] - here) : here;
+  };
+  return { moving, count, at };
+}
+
+// How much of its fall dot i has behind it: 0 before it starts, 1 when it lies.
+function fallen(mark, i, clock, falling) {
+  if (!mark.t) return 1;
+  if (!mark.fall) return mark.t[i] <= clock ? 1 : 0;
+  return Math.min(1, Math.max(0, 1 - (mark.t[i] - falling) / mark.fall));
+}
+
+const COLUMN = 5.2; // px
+
+// The place of each dot of a histogram: its column along the axis, and its level in it.
+function pile(mark, panel) {
+  const scale = panel[mark.axis];
+  const [low, high] = mark.axis === "x" ? [panel.left, panel.right] : [panel.top, panel.bottom];
+  const columns = Math.max(1, Math.floor((high - low) / COLUMN));
+  const levels = new Array(columns).fill(0);
+  const places = Array.from(mark.values, (value) => {
+    const at = scale(value);
+    const column = Math.min(columns - 1, Math.max(0, Math.floor((at - low) / COLUMN)));
+    const beyond = at < low - 1 || at > high + 1;
+    return { along: low + (column + 0.5) * COLUMN, level: levels[column]++, beyond };
+  });
+  const across = mark.axis === "x" ? panel.bottom - panel.top : panel.right - panel.left;
+  const pitch = Math.min(COLUMN, (across - mark.lift - 4) / Math.max(1, ...levels));
+  return { places, pitch };
+}
+
 const DRAW = {
   curve(ctx, mark, panel, c, clock) {
     const [rows, count] = mark.x.shape.length === 2 ? mark.x.shape : [1, mark.x.shape[0]];
@@ -96,6 +134,15 @@ const DRAW = {
     const alpha = mark.ghost ? c.ghost : 1;
     stroke(ctx, { color: c.mark[mark.role], width: mark.width, dash: mark.dash, alpha });
     ctx.lineCap = "butt";
+  },
+
+  moving_curve(ctx, mark, panel, c, clock) {
+    const count = mark.x.length;
+    const row = instant(mark.t, clock).index * count;
+    ctx.lineJoin = "round";
+    ctx.beginPath();
+    for (let i = 0; i < count; i += 1) ctx.lineTo(panel.x(mark.x[i]), panel.y(mark.y[row + i]));
+    stroke(ctx, { color: c.mark[mark.role], width: mark.width });
   },
 
   band(ctx, mark, panel, c) {
@@ -110,19 +157,50 @@ const DRAW = {
     ctx.globalAlpha = 1;
   },
 
-  points(ctx, mark, panel, c, clock) {
-    const moving = mark.t && mark.x.shape.length === 2;
-    const count = moving ? mark.x.shape[1] : mark.x.length;
-    const { index, part } = moving ? instant(mark.t, clock) : { index: 0, part: 0 };
-    const at = (values, i) => {
-      const here = values[index * count + i];
-      return part ? here + part * (values[(index + 1) * count + i] - here) : here;
-    };
+  points(ctx, mark, panel, c, clock, falling) {
+    const { moving, count, at } = swarm(mark, clock);
     for (let i = 0; i < count; i += 1) {
-      if (mark.t && !moving && mark.t[i] > clock) break;
+      const part = moving ? 1 : fallen(mark, i, clock, falling);
+      if (!part) break;
       const x = panel.x(at(mark.x, i));
-      const y = panel.y(at(mark.y, i));
+      const y = panel.top + part ** 2 * (panel.y(at(mark.y, i)) - panel.top);
       if (Number.isFinite(x) && Number.isFinite(y)) DOT[mark.kind](ctx, x, y, c, mark.role);
+    }
+  },
+
+  // Dots piled up in columns on the x axis, or in rows on the y axis.
+  histogram(ctx, mark, panel, c, clock, falling) {
+    const { places, pitch } = (mark.pile = pile(mark, panel));
+    for (let i = 0; i < places.length; i += 1) {
+      const part = fallen(mark, i, clock, falling);
+      if (!part) break;
+      const { along, level, beyond } = places[i];
+      const height = mark.lift + (level + 0.5) * pitch;
+      const [x, y] = mark.axis === "x"
+        ? [along, panel.top + part ** 2 * (panel.bottom - height - panel.top)]
+        : [panel.left + part * height, along];
+      disc(ctx, x, y, 2.3);
+      ctx.fillStyle = beyond ? c.ground : c.mark[mark.role];
+      ctx.fill();
+      if (beyond) stroke(ctx, { color: c.mark[mark.role], width: 1.5 });
+    }
+  },
+
+  // Rings with a bar of the error to both sides.
+  measured(ctx, mark, panel, c, clock) {
+    const { count, at } = swarm(mark, clock);
+    const [radius, width] = mark.kind === "mean" ? [5.5, 3] : [3.5, 2];
+    for (let i = 0; i < count; i += 1) {
+      const [x, y, error] = [mark.x, mark.y, mark.error].map((values) => at(values, i));
+      if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
+      const ends = [-error, error].map((e) => (mark.axis === "y" ? [panel.x(x), panel.y(y + e)] : [panel.x(x + e), panel.y(y)]));
+      ctx.beginPath();
+      if (error > 0) ends.forEach(([px, py]) => ctx.lineTo(px, py));
+      stroke(ctx, { color: c.text[mark.role], width });
+      disc(ctx, panel.x(x), panel.y(y), radius);
+      ctx.fillStyle = c.ground;
+      ctx.fill();
+      stroke(ctx, { color: c.text[mark.role], width });
     }
   },
 
