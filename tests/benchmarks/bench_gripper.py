@@ -158,7 +158,7 @@ def main() -> None:
         on_gpu()
     elif importlib.util.find_spec("triton"):
         report, code = _hopper(("z_close", *STATE))
-        count = len(re.findall(r"^\s+/\*[0-9a-f]{4,}\*/", code, re.M))
+        count = len(re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\d+ )?[A-Z]", code, re.M))
         usage = next(line.strip() for line in report.splitlines() if "REG:" in line)
         print(f"no GPU here; for sm_90: {count} instructions, {usage}")
         print("on a GPU: python -m tests.benchmarks.bench_gripper --gpu-only")
