@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=200, help="fresh seeds for each right answer")
     seeds = parser.parse_args().seeds
-    began = time.process_time()
+    began = time.monotonic()
     sound = all([attacks(), *(answers(name, seeds) for name in exercises())])
     print(
         f"{'all proofs hold' if sound else 'A PROOF FAILED'}; {time.process_time() - began:.0f} s"
@@ -30,7 +30,7 @@ def main() -> int:
 def attacks() -> bool:
     """Every attack, with the grader's own limits."""
     with tempfile.TemporaryDirectory() as folder:
-        graded = Class(Path(folder)).grade()
+        graded = Class(Path(folder), slow=True).grade()
     print(f"\n{'submission':<34} {'points':>6}  {'honest':>6}  status")
     for name, attack in graded.expected.items():
         row = graded.rows[name]

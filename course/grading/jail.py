@@ -87,7 +87,7 @@ class Jail:
                 stdout=subprocess.DEVNULL,
                 stderr=self.errors,
                 cwd=self.folder.name,
-                env=ENVIRONMENT | {"PATH": os.defpath},
+                env=ENVIRONMENT | {"PATH": os.environ.get("PATH", os.defpath)},
             )
         except FileNotFoundError:
             raise CourseError(MISSING) from None

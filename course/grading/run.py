@@ -31,6 +31,10 @@ from course.release import ROOT, exercises, find
 
 COURSE = Path(__file__).resolve().parent.parent
 PR_SET_PDEATHSIG = 1
+UNSAFE = (
+    "course grade: answers are not jailed: the marks are honest, but what students wrote can read "
+    "and change the files of this machine"
+)
 PATIENCE_S = 900.0  # with a worker, which has deadlines of its own
 
 
@@ -84,6 +88,8 @@ def run(options: Options) -> int:
     journal = Journal(options.classroom, known)
     entries = [journal.entry(submission, seed, options) for submission in found]
     todo = [entry for entry in entries if entry.graded is None]
+    if options.isolation == "process":
+        print(UNSAFE, file=sys.stderr)
     if todo:
         Jail(known[todo[0].submission.assignment], options.isolation).close()  # or one clear line
     before = {id(entry): journal.row(entry.submission) for entry in todo} if options.replay else {}
