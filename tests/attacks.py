@@ -457,7 +457,8 @@ def wall_angles(v, t, x_w, h, g):
     ),
     "reads-other-processes": body(
         "import glob\nfor path in glob.glob('/proc/[0-9]*/environ'):\n"
-        "    if '/1/' not in path:\n        raise MemoryError('-'.join(('got', 'out')) + path)\nreturn 0.0"
+        "    if '/1/' not in path:\n        raise MemoryError('-'.join(('got', 'out')) + path)\n"
+        "return 0.0"
     ),
     "fills-the-disk": body(
         """

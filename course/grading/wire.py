@@ -224,7 +224,7 @@ def _buffer(sock: socket.socket, kind: str, shape: list[int], size: int) -> Tens
         itemsize = np.dtype(f"<{dtype}").itemsize
     else:
         itemsize = torch.empty(0, dtype=DTYPES[kind]).element_size()
-    if math.prod(shape) * itemsize != size or math.prod(filter(None, shape)) >= 1 << 60:
+    if math.prod(shape) * itemsize != size or math.prod(filter(None, shape)) > FRAME_LIMIT:
         raise Violation("shape and size differ")
     data = bytearray(_read(sock, size))
     if kind != dtype:
