@@ -143,6 +143,7 @@ def start(folder: Path) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_marks(tmp_path: Path) -> None:
     require_jail()
     folder = classroom(tmp_path / "class", copies=4)
@@ -163,6 +164,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_marks(tmp_path: Pa
     assert in_gradebook(f"sqlite:///{folder}/gradebook.db") == expected(4)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_end_with_the_same_marks(tmp_path: Path) -> None:
     require_jail()
     folder = classroom(tmp_path / "class", copies=2)
@@ -178,6 +180,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_marks_go_into_a_postgresql_server_too(postgresql: str, tmp_path: Path) -> None:
     require_jail()
     folder = classroom(tmp_path / "class")
@@ -197,6 +200,7 @@ def test_without_a_jail_it_stops_with_one_line(
     assert "apt-get install bubblewrap" in line and "--isolation=process" in line
 
 
+@pytest.mark.slow
 def test_without_isolation_the_marks_are_the_same_and_it_says_so(tmp_path: Path) -> None:
     folder = classroom(tmp_path / "class")
     said = grade(folder, "--isolation=process", "--json", str(folder / "rows.json"))
