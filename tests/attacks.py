@@ -627,7 +627,8 @@ HONEST: dict[str, Attack] = {
 # They take seconds of memory or threads; only `make certify` runs them.
 SLOW = {
     "bomb", "threads-outlive-the-call", "overflows-the-stack", "allocates-tensors", "sleeps",
-    "calls-back-forever", "disarms-the-clock", "returns-200-MB"
+    "calls-back-forever", "disarms-the-clock", "returns-200-MB", "loops-and-swallows",
+    "outlives-its-parent", "replaces-modules"
 }  # fmt: skip
 
 HOSTILE_NAMES = (

@@ -16,7 +16,7 @@ NAMES += [*(name.decode("utf-8", "backslashreplace") for name in HOSTILE_NAMES)]
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     """The class, graded with short deadlines; `make certify` uses the real ones."""
     require_jail()
-    return Class(tmp_path_factory.mktemp("attacks"), slow=False).grade(call_s=1.5, step_s=5.0)
+    return Class(tmp_path_factory.mktemp("attacks"), slow=False).grade(call_s=1.5, step_s=30.0)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: name.encode("unicode_escape").decode())

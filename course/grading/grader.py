@@ -20,7 +20,6 @@ from course.grading.session import deadline as within
 from course.grading.source import Cell, Exercise
 
 FILE_LIMIT = 300 << 20
-SUBMISSION_S = 240.0
 LOOP = f"stopped after {LIMITS['call_s']:g} s: is there a loop that does not end?"
 ENDED = "the process ended, in the middle of your function: out of memory, or exit()?"
 REPEATED = "not run: your function was stopped in two tests already"
@@ -198,13 +197,12 @@ def run_tests(session: Session, seed: int, draws: dict[str, list[int]]) -> list[
     names: dict[str, object] = {"__name__": "tests"}
     results: list[TestResult] = []
     stopped: dict[str, int] = {}
-    began = time.monotonic()
     for cell in exercise.cells[: 1 + exercise.cells.index(exercise.tests[-1])]:
         if cell.role == "answer":
             names[cell.name] = Student(session, cell.name)
             continue
         function = exercise.function(cell)
-        left = SUBMISSION_S - (time.monotonic() - began)
+        left = session.left()
         drawn: list[int] = []
         if cell.role == "test" and (left <= 0 or stopped.get(function, 0) > 1):
             said = REPEATED if left > 0 else "not run: the time for this notebook was used up"

@@ -12,6 +12,7 @@ from course.grading.jail import LIMITS, Jail, Prisoner
 from course.grading.source import Exercise
 
 CALLBACKS = 50_000  # per test
+SUBMISSION_S = 300.0  # for all of a submission, by the clock
 
 
 class Stopped(BaseException):
@@ -86,6 +87,7 @@ class Session:
     unfinished: dict[str, str] = field(default_factory=dict)
     ended: bool = False  # a process ended that should not have
     late: bool = False  # something was stopped
+    began: float = field(default_factory=time.monotonic)
     _prisoner: Prisoner | None = None
     _remotes: dict[str, wire.Remote] = field(default_factory=dict)
     _kinds: dict[str, str] = field(default_factory=dict)
@@ -111,7 +113,7 @@ class Session:
             self._prisoner = self.jail.fork()
             running = 0
             try:
-                with deadline(2 * LIMITS["step_s"]):
+                with deadline(LIMITS["step_s"]):
                     self._run("ours", self.exercise.inside)
                     for running, cell in enumerate(self.cells):
                         if running not in self._skipped:
@@ -124,7 +126,7 @@ class Session:
                 self.errors[name] = (
                     "it took too long" if _late(error) else "it ended the process that ran it"
                 )
-                if len(self._skipped) > 20:
+                if self.left() < 0 or len(self._skipped) > 20:
                     raise Stopped("its cells end every process", ended=True) from None
 
     def _run(self, name: str, source: str) -> None:
@@ -151,6 +153,10 @@ class Session:
                     self._kinds[name] = wire.identifier(kind)
                 case _:
                     raise wire.Violation("not a function")
+
+    def left(self) -> float:
+        """Seconds that the submission has left."""
+        return SUBMISSION_S - (time.monotonic() - self.began)
 
     def allow(self, calls: int) -> None:
         """So many calls of our functions from inside, from now on."""
