@@ -101,9 +101,11 @@ class Exercise:
 
 
 def load(name: str, root: Path = ROOT) -> Exercise:
-    """Read exercise NN_topic from solutions/."""
+    """Read exercise NN_topic from solutions/, without the instructor's pages."""
     path = root / "solutions" / name / f"{name[3:]}.ipynb"
     notebook = nbformat.read(path, as_version=4)
+    pages = [cell for cell in notebook.cells if "instructor" in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if cell not in pages]
     cells = [_cell(cell) for cell in notebook.cells if cell.cell_type == "code"]
     placeholder = str(configuration().ClearSolutions.text_stub)
     return Exercise(name, tuple(cells), notebook, placeholder)
