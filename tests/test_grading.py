@@ -175,8 +175,8 @@ def test_two_runs_at_once_end_with_the_same_marks(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with server(tmp_path_factory.mktemp("postgresql")) as url:
+def postgresql() -> Iterator[str]:
+    with server() as url:
         yield url
 
 

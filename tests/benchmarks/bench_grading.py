@@ -39,7 +39,7 @@ def main() -> None:
         ours = course_grade(Path(folder) / "ours", options.submissions)
         print(f"course grade        {ours:6.3f} s of processor time per submission", flush=True)
         print(f"memory of an answer {memory() / 1e6:6.1f} MB", flush=True)
-        theirs = autograde(Path(folder) / "nbgrader", min(options.submissions, 20))
+        theirs = autograde(Path(folder) / "nbgrader", min(options.submissions, 8))
         print(f"nbgrader autograde  {theirs:6.3f} s  {theirs / ours:5.1f} times", flush=True)
         otter = otter_run(Path(folder) / "otter", 4)
         print(f"otter run           {otter:6.3f} s  {otter / ours:5.1f} times", flush=True)
