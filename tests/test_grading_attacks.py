@@ -52,6 +52,11 @@ def test_an_honest_message_says_what_went_wrong(graded: Graded) -> None:
     assert twice.earned == 1 and "the first was graded" in twice.message
 
 
+def test_a_value_that_does_not_cross_is_refused_by_name(graded: Graded) -> None:
+    said = graded.rows["lying-object"].tests[0].message
+    assert "returned a Liar" in said
+
+
 def forbidden(graded: Graded) -> str:
     return graded.rows["imports-the-answer"].tests[0].message
 

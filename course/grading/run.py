@@ -238,7 +238,7 @@ class Pool:
     def grade(self, entries: list[Entry]) -> Iterator[Entry]:
         """Grade them all, in any order."""
         left = list(reversed(entries))
-        few = 1 + len(left) // 8  # a further process takes as long to start as it saves
+        few = 1 + len(left) // 100  # a further process takes as long to start as it saves
         jobs = min(self.options.jobs or os.cpu_count() or 1, few, len(left))
         self.workers = [self._start() for _ in range(jobs)]
         while left or any(worker.entry for worker in self.workers):

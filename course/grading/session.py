@@ -83,6 +83,7 @@ class Session:
     jail: Jail
     exercise: Exercise
     cells: list[Code]
+    _ready: Prisoner | None = None  # one that has run nothing yet
     errors: dict[str, str] = field(default_factory=dict)
     unfinished: dict[str, str] = field(default_factory=dict)
     ended: bool = False  # a process ended that should not have
@@ -110,7 +111,7 @@ class Session:
     def start(self) -> None:
         """Run the cells, if that is not done; one that ends the process is left out."""
         while self._prisoner is None:
-            self._prisoner = self.jail.fork()
+            self._prisoner, self._ready = self._ready or self.jail.fork(), None
             running = 0
             try:
                 with deadline(LIMITS["step_s"]):
@@ -174,9 +175,10 @@ class Session:
         self._lost(error)
 
     def close(self) -> None:
-        if self._prisoner:
-            self._prisoner.close()
-        self._prisoner = None
+        for prisoner in (self._prisoner, self._ready):
+            if prisoner:
+                prisoner.close()
+        self._prisoner = self._ready = None
         self._remotes.clear()
 
 

@@ -55,6 +55,9 @@ class Unsendable(Exception):
 class Foreign:
     """Stands for a value that did not cross; its class has the name of that value's class."""
 
+    def __repr__(self) -> str:
+        return f"a {type(self).__name__}"
+
 
 class Encoder:
     """Turns values into a JSON tree, and sets the tensors in it aside."""
