@@ -95,7 +95,11 @@ def says(expression: str, wanted: str = "rows.mean(0)", eps: torch.Tensor = EPS)
         ("0 * g", "only zeros came back", "get lost"),
         ("g + 0j", "returned complex numbers", "a root of a negative number"),
         ("g / 0", "an infinite value (inf) came back", "a division by 0"),
-        ("g.numpy()", "returned a numpy array; a tensor of shape (3,) is expected", "torch.from_numpy"),
+        (
+            "g.numpy()",
+            "returned a numpy array; a tensor of shape (3,) is expected",
+            "torch.from_numpy",
+        ),
         ("g * torch.tensor([1, 2, 3])", "not the expected value", "2 of 3 values differ."),
     ],
 )
