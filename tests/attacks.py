@@ -361,8 +361,7 @@ for family, where in ((socket.AF_INET, ("127.0.0.1", 8888)), (socket.AF_INET, ("
     ),
     "kills-its-group": body(
         "import os\nfor pid in (0, -1, 1, os.getpgid(0)):\n    try:\n        os.kill(pid, 9)\n"
-        "    except OSError:\n        pass\nos.killpg(0, 9)\nreturn 0.0",
-        status="crashed",
+        "    except OSError:\n        pass\nos.killpg(0, 9)\nreturn 0.0"
     ),
     # our own
     "knows-the-inputs-by-heart": code(KNOWN_BY_HEART, earned=2.0),
