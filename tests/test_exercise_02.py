@@ -21,13 +21,13 @@ NAME = "02_smoothing"
 SOLUTION = read("solutions", NAME)
 TEXT = " ".join(" ".join(c.source for c in SOLUTION.cells if c.cell_type == "markdown").split())
 KNOWN = {
-    "smoothed_value_mc": mistakes.VALUE_MC,
-    "smoothed_ball": mistakes.BALL,
-    "smoothed_step": mistakes.STEP,
-    "smoothed_abs": mistakes.ABS,
-    "smoothed_piecewise": mistakes.PIECEWISE,
-    "mirrored_value": mistakes.MIRRORED,
-    "annealed_ascent": mistakes.ASCENT,
+    "smoothed_value_mc": mistakes.SMOOTHED_VALUE_MC,
+    "smoothed_ball": mistakes.SMOOTHED_BALL,
+    "smoothed_step": mistakes.SMOOTHED_STEP,
+    "smoothed_abs": mistakes.SMOOTHED_ABS,
+    "smoothed_piecewise": mistakes.SMOOTHED_PIECEWISE,
+    "mirrored_value": mistakes.MIRRORED_VALUE,
+    "annealed_ascent": mistakes.ANNEALED_ASCENT,
 }
 MISTAKES = [(name, mistake) for name, known in KNOWN.items() for mistake in known.mistakes]
 RIGHT = runpy.run_path(str(ROOT / "tests" / "right" / f"{NAME}.py"))["RIGHT"]

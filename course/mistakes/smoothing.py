@@ -93,7 +93,7 @@ def returns_a_float(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> fl
     return f(theta + sigma * eps).mean().item()
 
 
-VALUE_MC = Known(
+SMOOTHED_VALUE_MC = Known(
     reread="lecture 02, “The average is a landscape of its own”",
     mistakes=(
         scatters_by_the_variance,
@@ -178,7 +178,7 @@ def moves_the_aim(theta: Tensor, sigma: float, v: float, t: float) -> Tensor:
     return v * t * (theta + sigma).cos()
 
 
-BALL = Known(
+SMOOTHED_BALL = Known(
     reread="lecture 02, “Four averages by hand”",
     mistakes=(
         takes_the_printed_factor,
@@ -250,7 +250,7 @@ def leaves_the_step_hard(theta: Tensor, sigma: float) -> Tensor:
     return (theta > 0).to(theta.dtype)
 
 
-STEP = Known(
+SMOOTHED_STEP = Known(
     reread="lecture 02, “Four averages by hand”",
     mistakes=(
         forgets_the_root_of_two,
@@ -330,7 +330,7 @@ def takes_erf_without_the_root(theta: Tensor, sigma: float) -> Tensor:
     return theta * torch.erf(theta / sigma) + 2 * sigma * _phi(theta / sigma)
 
 
-ABS = Known(
+SMOOTHED_ABS = Known(
     reread="lecture 02, “Four averages by hand”",
     mistakes=(
         forgets_the_two,
@@ -462,7 +462,7 @@ def divides_the_bells_by_sigma(
     return outside + inside + slope / sigma * (_phi(A) - _phi(B))
 
 
-PIECEWISE = Known(
+SMOOTHED_PIECEWISE = Known(
     reread="lecture 02, “Where the highest average goes”",
     mistakes=(
         leaves_out_the_lower_edge,
@@ -585,7 +585,7 @@ def swaps_mean_and_error(
     return pair.std() / math.sqrt(len(eps)), pair.mean()
 
 
-MIRRORED = Known(
+MIRRORED_VALUE = Known(
     reread="lecture 02, “The average is a landscape of its own”",
     mistakes=(
         treats_all_values_as_independent,
@@ -678,7 +678,7 @@ def moves_the_start(grad: Gradient, theta0: Tensor, lr: float, sigmas: Tensor) -
     return torch.stack(path)
 
 
-ASCENT = Known(
+ANNEALED_ASCENT = Known(
     reread="lecture 02, “Noise that fades”",
     mistakes=(
         keeps_the_rate,
