@@ -62,7 +62,9 @@ VALUES = [
     None, True, 3, -(2**70), 2.5, math.inf, "σ", 3 + 4j, [1, [2.0, None]], (1, (2,)),
     {"a": 1, 2: "b"},
     torch.float32, torch.tensor([[1.0, 2.0]]), torch.tensor(True), torch.empty(0, 3),
-    torch.tensor([1 + 2j]), np.float64(2.5), np.arange(3), np.zeros((2, 0)),
+    torch.ones(()).expand(1, 1), torch.zeros(2, dtype=torch.bfloat16),
+    torch.arange(6).reshape(2, 3).T,
+    torch.tensor([1 + 2j]).conj(), np.float64(2.5), np.arange(3), np.zeros((2, 0)),
     BallWall(12.0, 1.5, 6.0, -1.0), Sum(BallWall(), Heaviside()),
 ]  # fmt: skip
 

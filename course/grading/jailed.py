@@ -213,6 +213,8 @@ def _serve(descriptors: list[int], setup: dict, names: dict) -> None:
                 _reply(sock, end, read_cells, descriptors[1])
             case "cell":
                 _reply(sock, end, answers.run, request["source"], request["name"])
+            case "given":
+                _reply(sock, end, answers.give, request["sources"])
             case "found":
                 _reply(sock, end, answers.found, request["names"])
 
@@ -296,6 +298,11 @@ class Answers:
         if callable(f) and not unfinished(f):
             self.taken.setdefault(name, f)
         return said[:1000]
+
+    def give(self, sources: list[str]) -> None:
+        """Run statements of ours; one may need what another cell of ours computes from answers."""
+        for source in sources:
+            self.run(source, "given")
 
     def found(self, names: list[str]) -> list:
         """For each name: the function, what to say if it is unfinished, and its kind."""

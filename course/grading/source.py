@@ -82,10 +82,9 @@ class Exercise:
         return max(fits, key=len, default="")
 
     @cached_property
-    def inside(self) -> str:
-        """What of our cells runs in the jail, before the answers."""
-        parts = [_inside(cell, self.answers) for cell in self.cells]
-        return "\n".join(part for part in parts if part)
+    def inside(self) -> list[str]:
+        """The statements of our cells that run in the jail, before the answers."""
+        return [text for cell in self.cells for text in _inside(cell, self.answers)]
 
     @cached_property
     def imports(self) -> dict[str, set[str]]:
@@ -117,13 +116,13 @@ def _cell(cell: NotebookNode) -> Cell:
     return Cell(ours.get("grade_id", cell.id), role, cell.source, float(ours.get("points", 0) or 0))
 
 
-def _inside(cell: Cell, answers: list[str]) -> str:
+def _inside(cell: Cell, answers: list[str]) -> list[str]:
     """What of a cell of ours an answer may rely on: imports, definitions and constants.
 
     It leaves out whatever calls an answer or checks one, and the data of tests.
     """
     if cell.role == "answer":
-        return ""
+        return []
     kinds: tuple[type, ...] = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
     if cell.role == "given":
         kinds = (*kinds, ast.Assign, ast.AnnAssign)
@@ -133,7 +132,7 @@ def _inside(cell: Cell, answers: list[str]) -> str:
         if isinstance(node, kinds)
         and (not isinstance(node, ast.Assign | ast.AnnAssign) or not _uses(node, answers))
     ]
-    return "\n".join(ast.unparse(node) for node in kept)
+    return [ast.unparse(node) for node in kept]
 
 
 def _uses(node: ast.AST, names: list[str]) -> bool:
