@@ -8,13 +8,18 @@ help:
 	@echo 'make lint          ruff and mypy'
 	@echo 'make bench-widgets from the mouse to the picture, beside interact and matplotlib'
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
+	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
+	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
+	@echo 'make certify       the grader proved whole: attacks, wrong and right answers, fuzzing'
+	@echo 'make bench-grading course grade beside nbgrader autograde and otter run'
 	@echo 'make bench-start   from make lab to the first painted widget'
+	@echo 'make mutants       break smoothlib and see which test notices (MODULES="smoothing norms" EVERY=5)'
 
 lab: $(INSTALLED)
 	@.venv/bin/course lab $(if $(PORT),--port $(PORT))
 
 test: lint
-	.venv/bin/pytest -m 'not slow'
+	.venv/bin/pytest -n 2 --dist loadfile -m 'not slow'
 
 test-slow: $(INSTALLED)
 	.venv/bin/pytest -m slow
@@ -30,11 +35,29 @@ bench-widgets: $(INSTALLED)
 bench-noise: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_noise
 
+bench-core: $(INSTALLED)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
+	@.venv/bin/python -m tests.benchmarks.bench_core
+
+bench-gripper: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_gripper
+
 bench-start: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_start
+
+mutants: $(INSTALLED)
+	.venv/bin/python -m tests.mutation $(MODULES) $(if $(EVERY),--every $(EVERY))
+
+certify: $(INSTALLED)
+	.venv/bin/pytest tests/test_grading.py tests/test_nbgrader_loop.py
+	.venv/bin/python -m tests.certify
+
+bench-grading: $(INSTALLED)
+	@.venv/bin/pip install -q -c constraints.txt -e '.[bench]'
+	@.venv/bin/python -m tests.benchmarks.bench_grading
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-start
+.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-core bench-gripper bench-start mutants bench-grading certify

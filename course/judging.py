@@ -83,7 +83,8 @@ def _wrong_value(value: object, named: Named, gives: object, within: float) -> P
     if isinstance(gives, tuple | list) and any(isinstance(part, Tensor) for part in gives):
         return _wrong_part(value, named, gives, within)
     if isinstance(gives, Tensor) and not isinstance(value, Tensor):
-        return Problem(f"returned {in_words(value)}; a tensor is expected", _to_tensor(value))
+        expected = f"a tensor of shape {tuple(gives.shape)}"
+        return Problem(f"returned {in_words(value)}; {expected} is expected", _to_tensor(value))
     try:
         got = tensor(value)
     except (TypeError, ValueError, RuntimeError):
@@ -213,7 +214,9 @@ def _place(index: tuple[int, ...], got: Tensor, named: Named) -> str:
 def _not_rows(value: object, mean: Tensor) -> Problem | None:
     """Whether this is no tensor of at least two rows, each of the shape of the mean."""
     if not isinstance(value, Tensor):
-        return Problem(f"returned {in_words(value)}; a tensor is expected", _to_tensor(value))
+        each = ", ".join(["n", *map(str, mean.shape)])
+        expected = f"a tensor of shape ({each})"
+        return Problem(f"returned {in_words(value)}; {expected} is expected", _to_tensor(value))
     if value.ndim == 0 or value.shape[1:] != mean.shape or len(value) < 2:
         each = ", ".join(["n", *map(str, mean.shape)])
         hint = "Each sample has a row of its own; the check takes their mean."

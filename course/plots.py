@@ -103,39 +103,6 @@ def landscape(axes: Axes, objective: BallThrow | BallWall, angles: Sequence[floa
     return axes
 
 
-def grasp(axes: Axes, trajectory: Trajectory, time: float, which: int = 0) -> Axes:
-    """One moment of a recorded lift, s, from the side and to scale: hand, brick, forces, height.
-
-    In mm; the default parameters' shapes. A strip of frames is one such picture on each of
-    `axes(1, 1, 1, 1)`.
-    """
-    params = GripperParams()
-    lift, shapes = gripper_shapes.pick(trajectory, params, which), gripper_shapes.outlines(params)
-    at = int((lift.time - time).abs().argmin())
-    z_hand, half, z = float(lift.z_hand[at]), float(lift.w[at]) / 2, float(lift.z[at])
-    hand = ((shapes.knob, 0.0), (shapes.left, -half), (shapes.right, half), (shapes.hand, 0.0))
-    for shape, x in hand:
-        axes.add_patch(Polygon(shape + torch.tensor([x, z_hand]), fc=SOLID, ec=INK, lw=1.2))
-    cos, sin = math.cos(float(lift.angle[at])), math.sin(float(lift.angle[at]))
-    brick = shapes.brick @ torch.tensor([[cos, sin], [-sin, cos]]) + torch.tensor([lift.x[at], z])
-    axes.add_patch(Polygon(brick, fc=SAMPLE + "33", ec=SAMPLE, lw=1.5))
-    cone = gripper_shapes.cone(params, gripper_shapes.ARROW)
-    for push, shape in ((lift.left, cone), (lift.right, -cone)):
-        x, height, fx, fz = (float(column[at]) for column in push[:4])
-        if not math.isnan(fx):
-            scale = gripper_shapes.ARROW / float(params.force)
-            tail = (x - scale * fx, height - scale * fz)
-            axes.add_patch(Polygon(shape + torch.tensor([x, height]), fc=SOLID, ec="none"))
-            axes.annotate("", (x, height), tail, arrowprops={"arrowstyle": "-|>", "color": INK})
-    axes.axhline(0, color=GRID, lw=1.5)
-    axes.plot([-132, -28], [z, z], color=SAMPLE, lw=0.8, ls=(0, (3, 3)), zorder=0)
-    axes.text(-132, z - 4, f"{z:.0f} mm", color=SAMPLE_TEXT, size=8.5, va="top")
-    axes.set_title(f"{lift.time[at]:.1f} s", loc="left", weight="bold")
-    axes.set(aspect="equal", xlim=(-134, 106), ylim=(-4, 396), xticks=[], yticks=[])
-    axes.spines["bottom"].set_visible(False)
-    return axes
-
-
 def curve(
     axes: Axes,
     x: Tensor,
@@ -179,4 +146,37 @@ def tangents(
     ends = torch.cat((points - half, points + half), 1), torch.cat((value - rise, value + rise), 1)
     axes.plot(ends[0].T, ends[1].T, color=FIRST_ORDER, lw=2.5)
     axes.plot(points, value, "o", color=SAMPLE, ms=5)
+    return axes
+
+
+def grasp(axes: Axes, trajectory: Trajectory, time: float, which: int = 0) -> Axes:
+    """One moment of a recorded lift, s, from the side and to scale: hand, brick, forces, height.
+
+    In mm; the default parameters' shapes. A strip of frames is one such picture on each of
+    `axes(1, 1, 1, 1)`.
+    """
+    params = GripperParams()
+    lift, shapes = gripper_shapes.pick(trajectory, params, which), gripper_shapes.outlines(params)
+    at = int((lift.time - time).abs().argmin())
+    z_hand, half, z = float(lift.z_hand[at]), float(lift.w[at]) / 2, float(lift.z[at])
+    hand = ((shapes.knob, 0.0), (shapes.left, -half), (shapes.right, half), (shapes.hand, 0.0))
+    for shape, x in hand:
+        axes.add_patch(Polygon(shape + torch.tensor([x, z_hand]), fc=SOLID, ec=INK, lw=1.2))
+    cos, sin = math.cos(float(lift.angle[at])), math.sin(float(lift.angle[at]))
+    brick = shapes.brick @ torch.tensor([[cos, sin], [-sin, cos]]) + torch.tensor([lift.x[at], z])
+    axes.add_patch(Polygon(brick, fc=SAMPLE + "33", ec=SAMPLE, lw=1.5))
+    cone = gripper_shapes.cone(params, gripper_shapes.ARROW)
+    for push, shape in ((lift.left, cone), (lift.right, -cone)):
+        x, height, fx, fz = (float(column[at]) for column in push[:4])
+        if not math.isnan(fx):
+            scale = gripper_shapes.ARROW / float(params.force)
+            tail = (x - scale * fx, height - scale * fz)
+            axes.add_patch(Polygon(shape + torch.tensor([x, height]), fc=SOLID, ec="none"))
+            axes.annotate("", (x, height), tail, arrowprops={"arrowstyle": "-|>", "color": INK})
+    axes.axhline(0, color=GRID, lw=1.5)
+    axes.plot([-132, -28], [z, z], color=SAMPLE, lw=0.8, ls=(0, (3, 3)), zorder=0)
+    axes.text(-132, z - 4, f"{z:.0f} mm", color=SAMPLE_TEXT, size=8.5, va="top")
+    axes.set_title(f"{lift.time[at]:.1f} s", loc="left", weight="bold")
+    axes.set(aspect="equal", xlim=(-134, 106), ylim=(-4, 396), xticks=[], yticks=[])
+    axes.spines["bottom"].set_visible(False)
     return axes

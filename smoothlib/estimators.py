@@ -326,7 +326,10 @@ def _across(f: Function, theta: Tensor, width: Tensor, xi: Tensor, step: Tensor)
 
 
 def _checked(theta: Tensor, sigma: Sigma, eps: Tensor) -> Tensor:
-    """sigma as a tensor beside theta, once all three are what the contract says."""
+    """sigma as a tensor beside theta, once all three are what the contract says.
+
+    Values are not asked for while a function is compiled; `streaming` asks before.
+    """
     _floating("theta", theta)
     _floating("eps", eps)
     if theta.ndim != 1 or theta.numel() == 0:
@@ -345,7 +348,7 @@ def _checked(theta: Tensor, sigma: Sigma, eps: Tensor) -> Tensor:
             "eps.to(theta) makes them alike"
         )
     check_finite("an estimator", theta)
-    if not bool(eps.sum().isfinite()):
+    if not (torch.compiler.is_compiling() or bool(eps.sum().isfinite())):
         raise ValueError("eps holds nan or inf; finite noise is needed: look for its source")
     return _scale(theta, sigma)
 
@@ -364,7 +367,9 @@ def _scale(theta: Tensor, sigma: Sigma) -> Tensor:
     d = theta.numel()
     if not isinstance(sigma, Tensor) or sigma.ndim == 0:
         return check_sigma(theta, sigma).detach()
-    if sigma.shape != (d, d) or not bool(torch.linalg.det(sigma.double()).abs() > 0):
+    if sigma.shape != (d, d) or not (
+        torch.compiler.is_compiling() or bool(torch.linalg.det(sigma.double()).abs() > 0)
+    ):
         raise ValueError(
             f"sigma = {sigma.tolist()}; a positive number is needed, or an invertible ({d}, {d}) "
             "matrix L with covariance L Lᵀ: torch.linalg.cholesky(covariance)"

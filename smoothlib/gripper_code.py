@@ -181,9 +181,6 @@ class Symbols(Tensor):
     def unbind(self, dim: int = 0) -> tuple["Symbols", ...]:
         return tuple(self[i] for i in range(len(self.nodes)))
 
-    def __repr__(self, **options: Any) -> str:
-        return f"Symbols{self.nodes.shape}"
-
     def __getitem__(self, index: Any) -> "Symbols":
         found = self.nodes[index]
         return Symbols(self.graph, found)

@@ -6,7 +6,7 @@ angle of the brick. The fingers move together, the pads are at x = ∓w/2. Data 
 manual and the model in Drake; the brick is the 50 x 50 mm face of YCB's foam brick (object 061).
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -230,7 +230,8 @@ def check_alike(where: str, batch: int | None = None, /, **tensors: Tensor) -> N
 
 def broadcast(params: GripperParams, like: Tensor) -> GripperParams:
     """The parameters with every field a tensor as long as `like`."""
-    columns = {f.name: torch.as_tensor(getattr(params, f.name)).to(like) for f in fields(params)}
+    kind: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
+    columns = {name: torch.as_tensor(value, **kind) for name, value in vars(params).items()}
     return replace(params, **{name: c.expand(like.shape) for name, c in columns.items()})
 
 

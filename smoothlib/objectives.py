@@ -287,7 +287,7 @@ def require_finite(f: object, *names: str) -> None:
     """Raise unless the fields of those names, or all, are finite."""
     for name in names or vars(f):
         value = getattr(f, name)
-        if not bool(torch.as_tensor(value).isfinite().all()):
+        if not (torch.compiler.is_compiling() or bool(torch.as_tensor(value).isfinite().all())):
             shown = value.tolist() if isinstance(value, Tensor) else value
             raise ValueError(f"{type(f).__name__}: {name} = {shown}; a finite number is needed")
 

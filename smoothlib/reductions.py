@@ -36,9 +36,10 @@ def reduction_table(
 ) -> Reductions:
     """The error of n evaluations of f in 3 x 2 x 4 = 24 cells: BASELINES, ESTIMATORS, SOURCES.
 
-    After Petersen, Borgelt, Mishra and Ermon 2024, arXiv 2410.08125, who cross three covariates,
-    antithetic or not, with four ways to sample; their four are Monte Carlo and kinds of stratified
-    and quasi-Monte Carlo noise, ours the sources of `noise`. ∇F is exact, so errors are errors.
+    After Petersen, Borgelt, Mishra and Ermon 2024, arXiv 2410.08125, who cross covariates, pairs
+    and samplers to up to 24 strategies; their samplers (among them Cartesian and Latin kinds of
+    quasi-Monte Carlo) are not these, which are the sources of `noise`. ∇F is exact, so errors are
+    errors.
     An antithetic cell makes n/2 pairs. Repeat r draws from the seed `seed` + r.
     """
     if n < 4 or n % 2 or repeats < 2:

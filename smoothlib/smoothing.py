@@ -190,6 +190,9 @@ def slope(f: Function, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"
 
 
 def _value_and_slope(f: Function, x: Tensor) -> tuple[Tensor, Tensor]:
+    if torch.compiler.is_compiling():  # which follows torch.func, and not autograd.grad
+        primal = torch.func.vjp(f, x.detach())
+        return primal[0], primal[1](torch.ones_like(primal[0]))[0]
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         value = f(x)
@@ -229,12 +232,13 @@ def density(eps: Tensor) -> Tensor:
 
 
 def gauss_integral(
-    c: Callable[[Float[Tensor, "*batch n"]], Float[Tensor, "*batch n"]],
+    c: Callable[[Float[Tensor, "*batch n"]], Float[Tensor, "..."]],
     lower: Float[Tensor, "*batch"],
     upper: Float[Tensor, "*batch"],
-) -> Float[Tensor, "*batch"]:
+) -> Float[Tensor, "..."]:
     """The integral of c(ε) φ(ε) from lower to upper, for a smooth c: uncertified, dtype kept.
 
+    c turns (*batch, n) into that, or into several integrands, (k, *batch, n), and k integrals.
     Gauss-Legendre with 64 nodes on at most |ε| <= EPS_MAX; there φ alone is integrated to 1e-16.
     """
     lower, upper = (end.clamp(-EPS_MAX, EPS_MAX) for end in (lower, upper))
@@ -321,6 +325,7 @@ def _at(x: Tensor, scale: Tensor, eps: Tensor) -> Tensor:
 
 
 # --- what comes in ------------------------------------------------------------------------
+# What depends on values is not asked while a function is compiled, for then there are none.
 
 
 def _name(f: Function) -> str:
@@ -345,7 +350,7 @@ def check_points(name: str, theta: Tensor, d: int | None) -> Tensor:
 
 def check_finite(name: str, theta: Tensor) -> Tensor:
     """theta, if it is finite: truth at nan or infinity is not defined."""
-    if not bool(theta.isfinite().all()):
+    if not (torch.compiler.is_compiling() or bool(theta.isfinite().all())):
         raise ValueError(
             f"{name}: theta must be finite, got {theta[~theta.isfinite()][0].item()}; "
             "look for the step that made it so"
@@ -361,7 +366,7 @@ def check_sigma(theta: Tensor, sigma: float | Tensor) -> Tensor:
             f"{theta.device}; sigma.to(theta) makes them alike"
         )
     found = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)
-    if not bool(((found > 0) & found.isfinite()).all()):
+    if not (torch.compiler.is_compiling() or bool(((found > 0) & found.isfinite()).all())):
         shown = sigma.tolist() if isinstance(sigma, Tensor) else sigma
         raise ValueError(
             f"sigma must be a positive, finite standard deviation, got {shown}; "

@@ -7,7 +7,7 @@ is drawn.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import NormalDist
 from typing import NamedTuple
@@ -20,9 +20,11 @@ from smoothlib.estimators import Sigma, finite_difference
 from smoothlib.noise import normal
 from smoothlib.objectives import Objective
 from smoothlib.smoothing import Function, Moments
+from smoothlib.streaming import NOTHING, Part, compiled_parts, eager_parts, part_of
 
 Estimator = Callable[[Function, Tensor, Sigma, Tensor], Tensor]
 CHUNK = 2**17  # numbers of noise at a time: 1 MiB in float64, what a core's cache holds
+COMPILED_CHUNK = 2**20  # more, since a call of compiled code takes as long as 1e5 numbers
 
 
 class Estimate(NamedTuple):
@@ -56,6 +58,7 @@ def estimate(
     seed: int,
     estimator: Estimator = finite_difference,
     chunk: int | None = None,
+    compile: bool = False,
 ) -> Estimate:
     """∇F(θ) from n samples: mean and standard error of the estimator's rows.
 
@@ -65,39 +68,65 @@ def estimate(
 
     Args:
         estimator: anything of the contract; functools.partial sets a baseline or a family.
+        compile: fuse noise, f, estimator and sums by torch.compile: the same result to rounding,
+            eight times less work in one dimension. Compiling takes 5 to 30 s for each f and
+            estimator, so it pays from about 1e9 samples, or where an f is asked again and again.
+            What cannot be compiled (an f with `if x > 0`, no C++ compiler) runs as without, after
+            a warning that says why.
     """
+    return estimates(f, theta, sigma, n, seed, (estimator,), chunk, compile)[0]
+
+
+def estimates(
+    f: Function,
+    theta: Float[Tensor, " d"],
+    sigma: Sigma,
+    n: int,
+    seed: int,
+    estimators: Sequence[Estimator],
+    chunk: int | None = None,
+    compile: bool = False,
+) -> tuple[Estimate, ...]:
+    """`estimate` for each of several estimators, from the same noise, drawn once."""
     if n < 2:
         raise ValueError(f"estimate: n = {n}; a standard error needs at least 2 samples")
     if chunk is not None and chunk < 1:
         raise ValueError(f"estimate: chunk = {chunk}; at least 1 sample at a time is needed")
-    parts = max(1, n // (chunk or max(2, CHUNK // max(theta.numel(), 1))))
-    ends = [n * k // parts for k in range(parts + 1)]  # even, so that none is a single sample
-    noise = (
-        normal(seed, range(a, b), theta.numel(), dtype=theta.dtype, device=theta.device)
-        for a, b in pairwise(ends)
-    )
-    return summarise(estimator(f, theta, sigma, eps) for eps in noise)
+    most = (COMPILED_CHUNK if compile else CHUNK) // max(theta.numel(), 1)
+    noise = _noise(theta, n, seed, chunk or max(2, most), compile)
+    parts = compiled_parts if compile else eager_parts
+    totals = [NOTHING for _ in estimators]
+    for found in parts(estimators, f, theta, sigma, noise):
+        totals = [total.merged(part) for total, part in zip(totals, found, strict=True)]
+    return tuple(_estimate(total, theta.dtype) for total in totals)
+
+
+def _noise(
+    theta: Tensor, n: int, seed: int, chunk: int, compile: bool
+) -> Iterator[Float[Tensor, "_ d"]]:
+    """ε of n members in even shares, so that none is a single sample; in the same memory."""
+    d, parts = theta.numel(), max(1, n // chunk)
+    unit = 32 if chunk >= 64 else 1  # whole blocks of noise, where there are some
+    ends = [n * k // (parts * unit) * unit for k in range(parts)] + [n]
+    most = max(b - a for a, b in pairwise(ends))
+    memory = torch.empty(most, d, dtype=theta.dtype, device=theta.device)
+    for a, b in pairwise(ends):
+        yield normal(seed, range(a, b), d, out=memory[: b - a], compile=compile)
 
 
 def summarise(chunks: Iterable[Float[Tensor, "_ ..."]]) -> Estimate:
-    """Mean and standard error of rows that come in chunks, in one pass.
+    """Mean and standard error of rows that come in chunks, in one pass; see `streaming`."""
+    total, dtype = NOTHING, torch.float64
+    for rows in chunks:
+        total, dtype = total.merged(part_of(rows)), rows.dtype
+    if total.n < 2:
+        raise ValueError(f"summarise: n = {total.n} rows; a standard error needs at least 2")
+    return _estimate(total, dtype)
 
-    Means and sums of squares are merged pairwise (Chan, Golub and LeVeque 1983), in float64: no
-    difference of large sums, so an offset of 1e8 costs no digit of the variance.
-    """
-    n, mean, square = 0, torch.zeros(()), torch.zeros(())
-    dtype = torch.float64
-    for chunk in chunks:
-        dtype, m = chunk.dtype, len(chunk)
-        rows = chunk.double()
-        middle = rows.mean(0)
-        shift = middle - mean
-        mean = mean + shift * (m / (n + m))
-        square = square + ((rows - middle) ** 2).sum(0) + shift**2 * (n * m / (n + m))
-        n += m
-    if n < 2:
-        raise ValueError(f"summarise: n = {n} rows; a standard error needs at least 2")
-    return Estimate(mean.to(dtype), (square / (n - 1) / n).sqrt().to(dtype), n)
+
+def _estimate(total: Part, dtype: torch.dtype) -> Estimate:
+    error = (total.square / (total.n - 1) / total.n).sqrt()
+    return Estimate(total.mean.to(dtype), error.to(dtype), total.n)
 
 
 def variance_measured(rows: Float[Tensor, "n ..."]) -> Estimate:

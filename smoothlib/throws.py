@@ -223,6 +223,52 @@ class BallWall(Objective):
         free = BallThrow(self.v, self.t).smoothed_grad(theta, sigma)
         return free + slope[..., None] + boundary_term(self.jumps(), theta, sigma)
 
+    def smoothed_moments(self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor) -> Moments:
+        """Those of the throw without a wall, corrected on the angles that meet it, as F is.
+
+        With C the free flight, f = C + l 1, l = x_w - C and 1 the contact: f² = C² + (x_w² - C²) 1;
+        of f(θ + σε) f(θ - σε), with ± for the two sides, C₊C₋ + 2 l₊C₋ 1₊ + l₊l₋ 1₊1₋.
+        """
+        angle, sigma = line(self, theta, sigma)
+        x, scale = angle[..., None], sigma[..., None]  # beside the nodes of a sum
+        flight = BallThrow(self.v, self.t)
+
+        def corrections(eps: Tensor) -> Tensor:
+            up, down = (flight((x + side * scale * eps)[..., None]) for side in (1, -1))
+            rate = -self.v * self.t * (x + scale * eps).sin()
+            loss, square = self.x_w - up, self.x_w**2 - up**2
+            parts = (loss, loss * eps**2, square, square * eps**2, -rate, -(rate**2))
+            return torch.stack((*parts, 2 * loss * down * eps**2))
+
+        def both(eps: Tensor) -> Tensor:
+            up, down = (flight((x + side * scale * eps)[..., None]) for side in (1, -1))
+            return (self.x_w - up) * (self.x_w - down) * eps**2
+
+        total, pair = torch.zeros(7, *angle.shape).to(angle), torch.zeros_like(angle)
+        contacts = self._contacts(angle, sigma)
+        for lower, upper in contacts:
+            total = total + gauss_integral(corrections, lower, upper)
+            for start, end in contacts:
+                low, high = torch.maximum(lower, -end), torch.minimum(upper, -start)
+                if bool((low < high).any()):
+                    pair = pair + gauss_integral(both, low, torch.maximum(low, high))
+        free = flight.smoothed_moments(theta, sigma)
+        value, value_eps2, square, square_eps2, slope, slope2, mixed = total
+        slope = free.slope + slope[..., None]
+        slope2 = torch.maximum(
+            free.slope2 + slope2[..., None], slope**2
+        )  # rounding: 0 on a plateau
+        return Moments(
+            free.value + value,
+            self.smoothed_grad(theta, sigma),
+            free.value_eps2 + value_eps2[..., None],
+            free.square + square,
+            free.square_eps2 + square_eps2[..., None],
+            slope,
+            slope2,
+            free.pair_eps2 + (mixed + pair)[..., None],
+        )
+
     def jumps(self) -> Jumps:
         """The cliffs within (-π, π]; they repeat every turn."""
         theta1, theta2, theta_r = self.angles
@@ -262,20 +308,27 @@ class BallWall(Objective):
         pairs = [(-theta_r, min(theta1, theta_r)), (max(theta2, -theta_r), theta_r)]
         return [(a, b) for a, b in pairs if a < b]
 
+    def _contacts(self, angle: Tensor, sigma: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The intervals of ε in which the ball meets the wall, in every turn within reach."""
+        low, high = window(angle, sigma)
+        found = []
+        for start, end in self._contact_pairs:
+            first = math.ceil((low - end) / math.tau)
+            for turn in range(first, math.floor((high - start) / math.tau) + 1):
+                lower, upper = ((at + math.tau * turn - angle) / sigma for at in (start, end))
+                found.append((lower, upper))
+        return found
+
     def _expect_on_contact(
         self, c: Callable[[Tensor], Tensor], theta: Tensor, sigma: float | Tensor
     ) -> Float[Tensor, "*batch"]:
         """E[c(X) 1{contact}] for a smooth c, by quadrature that ends at the cliffs."""
         angle, sigma = line(self, theta, sigma)
-        low, high = window(angle, sigma)
         total = torch.zeros_like(angle)
-        for start, end in self._contact_pairs:
-            first = math.ceil((low - end) / math.tau)
-            for turn in range(first, math.floor((high - start) / math.tau) + 1):
-                lower, upper = ((at + math.tau * turn - angle) / sigma for at in (start, end))
-                total = total + gauss_integral(
-                    lambda eps: c(angle[..., None] + sigma[..., None] * eps), lower, upper
-                )
+        for lower, upper in self._contacts(angle, sigma):
+            total = total + gauss_integral(
+                lambda eps: c(angle[..., None] + sigma[..., None] * eps), lower, upper
+            )
         return total
 
 

@@ -185,8 +185,7 @@ import gc
 def wall_angles(v, t, x_w, h, g):
     for thing in gc.get_objects():
         if isinstance(thing, str) and "BallWall" + "(*wall)" in thing:
-            exec("leak = 1")
-            raise MemoryError(thing[:2000])
+            raise MemoryError("-".join(("got", "out")) + thing[:2000])
     frame = __import__("sys")._getframe()
     while frame:
         for value in list(frame.f_globals.values()) + list(frame.f_locals.values()):
@@ -232,7 +231,9 @@ try:
 except OSError:
     pass
 def wall_angles(v, t, x_w, h, g):
-    raise MemoryError("LEFT OVER " + str(found)) if found else RuntimeError("nothing")
+    if found:
+        raise MemoryError("-".join(("got", "out")) + str(found))
+    return 0.0
 """
 CTYPES = "import ctypes, os, signal, time\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 
@@ -319,7 +320,7 @@ for family, where in ((socket.AF_INET, ("127.0.0.1", 8888)), (socket.AF_INET, ("
     s = socket.socket(family)
     s.settimeout(1)
     s.connect(where)
-    raise MemoryError("CONNECTED")
+    raise MemoryError("-".join(("got", "out")))
 """
     ),
     "loops": body("while True:\n    pass", status="timed out"),
@@ -360,8 +361,7 @@ for family, where in ((socket.AF_INET, ("127.0.0.1", 8888)), (socket.AF_INET, ("
     ),
     "kills-its-group": body(
         "import os\nfor pid in (0, -1, 1, os.getpgid(0)):\n    try:\n        os.kill(pid, 9)\n"
-        "    except OSError:\n        pass\nos.killpg(0, 9)\nreturn 0.0",
-        status="crashed",
+        "    except OSError:\n        pass\nos.killpg(0, 9)\nreturn 0.0"
     ),
     # our own
     "knows-the-inputs-by-heart": code(KNOWN_BY_HEART, earned=2.0),
@@ -456,7 +456,8 @@ def wall_angles(v, t, x_w, h, g):
     ),
     "reads-other-processes": body(
         "import glob\nfor path in glob.glob('/proc/[0-9]*/environ'):\n"
-        "    if '/1/' not in path:\n        raise MemoryError('SEEN ' + path)\nreturn 0.0"
+        "    if '/1/' not in path:\n        raise MemoryError('-'.join(('got', 'out')) + path)\n"
+        "return 0.0"
     ),
     "fills-the-disk": body(
         """
@@ -622,15 +623,23 @@ HONEST: dict[str, Attack] = {
     "honest-z": Attack(notebook(solved()), 10.0, "graded"),
 }  # fmt: skip
 
+# They take seconds of memory or threads; only `make certify` runs them.
+SLOW = {
+    "bomb", "threads-outlive-the-call", "overflows-the-stack", "allocates-tensors", "sleeps",
+    "calls-back-forever", "disarms-the-clock", "returns-200-MB", "loops-and-swallows",
+    "outlives-its-parent", "replaces-modules"
+}  # fmt: skip
+
 HOSTILE_NAMES = (
     b"-rf", b"a\nb", b"'; drop table student; --", b"\xff\xfe", "‮right".encode(), b"%s%n",
     b"x" * 120, b"<script>", b"$(reboot)",
 )  # fmt: skip
 
 
-def write_class(classroom: Path) -> dict[str, Attack]:
-    """All of them as DIR/submitted, by the name that their row has."""
+def write_class(classroom: Path, slow: bool) -> dict[str, Attack]:
+    """All of them, or the quick ones, as DIR/submitted, by the name that their row has."""
     students = {**ATTACKS, **HONEST}
+    students = {name: made for name, made in students.items() if slow or name not in SLOW}
     by_bytes = {name.encode(): made for name, made in students.items()}
     by_bytes |= {name: HONEST["honest-a"] for name in HOSTILE_NAMES}
     for name, made in by_bytes.items():

@@ -7,8 +7,10 @@ from torch import Tensor
 
 from smoothlib.gripper_model import GripperParams
 
-
-SEED = 1  # of the 200 scenes whose outcomes are held one by one
+# Of the 200 scenes whose outcomes are held one by one. With seeds 1 to 5, MuJoCo agrees on 197,
+# 195, 195, 199 and 193, and with the brick within 25 mm of the middle on 639 of 647: the rest are
+# close to a jam or a slip. Half the step changes 1 of those 1000 outcomes.
+SEED = 1
 
 
 class Scenes(NamedTuple):

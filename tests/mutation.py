@@ -25,18 +25,18 @@ import pytest
 import torch
 
 REPO = Path(__file__).resolve().parent.parent
-SECONDS, BYTES = (
-    150,
-    6 << 30,
-)  # of a processor, and of addresses: a mutant that runs away is noticed
+# of a processor, and of addresses: a mutant that runs away is noticed
+SECONDS, BYTES = 150, 6 << 30
 TRUTH = ("test_objectives", "test_smoothing", "test_statistics")
 TESTS = {
     "ascent": ("test_statistics", "test_claims"),
     "estimators": ("test_estimators", "test_statistics", "test_claims"),
+    "evolution": ("test_evolution",),
     "families": ("test_estimators",),
     "mixtures": ("test_estimators",),
     "reductions": ("test_statistics",),
     "statistics": ("test_statistics", "test_claims"),
+    "streaming": ("test_streaming", "test_statistics"),
     "objectives": TRUTH,
     "landscapes": TRUTH,
     "norms": TRUTH,
@@ -59,6 +59,8 @@ EQUIVALENT = {
     "estimators: -1 -> 1": "the last of two axes",
     "estimators: torch.finfo(gradients.dtype).eps * float(gradients.square().sum()) -> "
     "torch.finfo(gradients.dtype).eps": "when a search stops, for gradients of order 1",
+    "evolution: before + len(weights) -> before - len(weights)": "ragged blocks: slower",
+    "evolution: 1 -> 2": "the step through no coordinates at all",
     "mixtures: 1.0 -> 2.0": "a divisor whose quotient is thrown away",
     "mixtures: -1 -> 1": "the last of two axes",
     "statistics: 1 -> 2": "the size of a chunk at d = 1; any size will do",
@@ -174,7 +176,11 @@ class Hunt:
         source = (REPO / "smoothlib" / f"{self.name}.py").read_text(encoding="utf-8")
         module = importlib.import_module(f"smoothlib.{self.name}")
         items = one_of_each_first(session.items)
-        assert self.first_failure(session, items, module, None) is None, "fails without mutants"
+        broken = self.first_failure(session, items, module, None)
+        if broken is not None:
+            name = items[broken].nodeid if broken < len(items) else "the run (crashed, or killed)"
+            print(f"without mutants, {name} fails", file=sys.stderr)
+            return True
         for mutant in list(mutants(source))[:: self.every]:
             self.count += 1
             found = self.first_failure(session, items, module, mutant)
@@ -217,10 +223,10 @@ def attack(
 ) -> None:
     """In a fork: exchange the code, run the items, write the index of the first that fails."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     try:
         if mutant:
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+            resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
             exchange(module, mutant.tree)
         for i, item in enumerate(items):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)

@@ -77,9 +77,9 @@ def test_a_mistake_that_does_no_harm_on_this_input_is_not_named() -> None:
     [
         (None, "square: returned nothing"),
         (None, "Did you forget the return statement?"),
-        ("four", "returned a str; a tensor is expected"),
-        (0.25, "returned a float; a tensor is expected"),
-        ([0.25, 1.0, 4.0], "returned a list; a tensor is expected"),
+        ("four", "returned a str; a tensor of shape (3,) is expected"),
+        (0.25, "returned a float; a tensor of shape (3,) is expected"),
+        ([0.25, 1.0, 4.0], "returned a list; a tensor of shape (3,) is expected"),
         (THETA[:2] ** 2, "wrong shape: (2,); (3,) is expected"),
         ((THETA**2).float(), "wrong dtype: float32; float64 is expected, as in the input"),
         (THETA.long() ** 2, "wrong dtype: int64; float64 is expected"),
@@ -311,7 +311,7 @@ def test_of_many_values_the_first_that_differs_is_shown_with_its_input() -> None
 
 def test_an_array_is_written_on_one_line_with_the_way_to_a_tensor() -> None:
     text = message(square(np.array([[1.0], [2.0]])))
-    assert "returned a numpy array; a tensor is expected" in text
+    assert "returned a numpy array; a tensor of shape (3,) is expected" in text
     assert "returned array([[1.], [2.]]) expected" in text
     assert "torch.from_numpy(result)" in text
 

@@ -1,8 +1,8 @@
 """The seeds' claims (ledger B), one test each: what holds, in which regime, and what is false.
 
 Seeds 000, 002 and 003, as far as they concern estimators, and ascent in one step or open loop.
-Not here, for what they need is not built yet: rollouts (B000-4, B003-4's closed loop), LQR
-(B003-7). Not testable as mathematics: B002-4's clock, B002-10, B002-11.
+Not here, for what it needs is not built yet: B003-4's closed loop. Not testable as mathematics:
+B002-4's clock.
 """
 
 import math
@@ -18,6 +18,7 @@ from smoothlib import (
     BallThrow,
     BallWall,
     Heaviside,
+    HeavisideAll,
     Objective,
     PassFailBar,
     PiecewiseLinear,
@@ -183,6 +184,37 @@ def test_B000_5_first_order_has_the_wrong_sign_on_half_of_the_grid() -> None:
     seen = ((g + bias).abs() > 1e-9) & (g.abs() > 1e-9)  # below, signs are rounding
     wrong = share(seen & ((g + bias).sign() != g.sign()))
     assert 0.3 < wrong <= 0.51 <= wrong + share(~seen)
+
+
+def test_B000_4_a_policy_gradient_needs_log_probabilities_and_samples_of_the_world() -> None:
+    """Five steps of a linear system with quadratic cost; the exact slope is from second moments."""
+    a, b, q, r, sigma, n = 0.9, 0.5, 1.0, 0.1, 0.3, 100_000
+
+    def exact(k: Tensor) -> Tensor:
+        value, moment = torch.zeros(()).double(), torch.ones(()).double()
+        for _ in range(5):
+            value = value - (q + r * k**2) * moment - r * sigma**2
+            moment = (a + b * k) ** 2 * moment + b**2 * sigma**2
+        return value
+
+    k = torch.tensor(-0.4).double().requires_grad_()
+    (slope,) = torch.autograd.grad(exact(k), k)
+    assert float(slope) == pytest.approx(-2.182683507)
+
+    eps, state, total = noise(n, 5), torch.ones(n).double(), torch.zeros(n).double()
+    gains = torch.full((n,), -0.4).double().requires_grad_()  # one for each episode, one score each
+    log = torch.zeros(n).double()
+    for step in range(5):
+        policy = torch.distributions.Normal(gains * state, sigma)
+        with torch.no_grad():  # the world: what comes out of it is all that is known of it
+            action = policy.mean + sigma * eps[:, step]
+            total -= q * state**2 + r * action**2
+            following = a * state + b * action
+        log, state = log + policy.log_prob(action), following
+    (score,) = torch.autograd.grad(log.sum(), gains)
+    rows = total * score
+    error = 5 * float(rows.std()) / math.sqrt(n)
+    assert float(rows.mean()) == pytest.approx(float(slope), abs=error)
 
 
 @pytest.mark.parametrize("f", (BALL, WALL, Heaviside(), L1(), PassFailBar(), GRIPPER, Wiggle()))
@@ -494,6 +526,45 @@ def test_B002_9_ascent_on_the_smoothed_objective_is_not_always_better() -> None:
     assert abs(truth(WALL, 0.3, 0.05)) < 1e-12  # and with little noise it is as flat as before
 
 
+def test_B002_10_a_smooth_version_can_be_computed_beforehand_in_few_dimensions_only() -> None:
+    """A table of F, read by linear interpolation to 1 %: as many nodes an axis in any dimension."""
+    f, sigma, nodes = HeavisideAll(), 0.2, 31
+
+    def worst(d: int, m: int) -> float:
+        axis = torch.linspace(-1, 1, m).double()
+        grid = torch.cartesian_prod(*[axis] * d).reshape(-1, d)
+        table = f.smoothed(grid, sigma).reshape(1, 1, *([m] * d))
+        theta = torch.rand(4_000, d, generator=torch.Generator().manual_seed(d)).double() * 2 - 1
+        if d == 1:
+            read = torch.from_numpy(np.interp(theta[:, 0], axis, table.flatten()))
+        else:
+            at = theta.flip(-1).reshape(1, *([1] * (d - 1)), -1, d)
+            read = torch.nn.functional.grid_sample(table, at, align_corners=True).flatten()
+        return float((read - f.smoothed(theta, sigma)).abs().max())
+
+    for d in (1, 2, 3):
+        assert worst(d, nodes) < 0.01 < worst(d, nodes // 2)
+    assert nodes**3 < 3e4 and nodes**10 > 8e14
+
+
+def test_B002_11_a_clone_is_good_among_its_demonstrations_and_bad_beyond_them() -> None:
+    """An expert sin 3x, seen on [-1, 1]; the clone is a layer of 40 tanh, fitted."""
+    slopes, shifts = normal(0, 2, 40, dtype=torch.float64) * 2
+
+    def layer(x: Tensor) -> Tensor:
+        return torch.tanh(x[:, None] * slopes + shifts)
+
+    seen, beyond = torch.linspace(-1, 1, 200).double(), torch.linspace(1.2, 2, 200).double()
+    ridge = torch.cat((layer(seen), 1e-4 * torch.eye(40).double()))
+    target = torch.cat(((3 * seen).sin(), torch.zeros(40).double()))
+    weights = torch.linalg.lstsq(ridge, target[:, None]).solution[:, 0]
+    inside, outside = (
+        float((layer(x) @ weights - (3 * x).sin()).square().mean().sqrt())
+        for x in ((seen[:-1] + seen[1:]) / 2, beyond)
+    )
+    assert inside < 0.01 and outside > 0.1 and outside > 30 * inside
+
+
 def test_B002_12_first_order_drowns_in_ripples_that_zero_order_does_not_feel() -> None:
     v = variances(Wiggle(0.1, 1.0, 10.0), 0.3, 1.0)
     assert v["first_order"] == pytest.approx(10**2 / 2, rel=1e-3)
@@ -574,3 +645,31 @@ def test_B003_5_randomness_of_the_world_smooths_and_gives_no_gradient() -> None:
 def test_B003_6_as_the_noise_vanishes_so_does_what_it_was_for() -> None:
     sizes = [truth(Heaviside(), -0.3, s) for s in (0.3, 0.1, 0.05, 0.04)]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] > 0.5 and 0 < sizes[-1] < 1e-11
+
+
+def test_B003_7_a_linear_system_with_quadratic_cost_is_learned_by_its_gradient() -> None:
+    """C(k) = (q + r k²) W / (1 - (a - b k)²), not convex, yet every descent ends at Riccati's k."""
+    a, b, q, r, w = 1.1, 1.0, 1.0, 0.5, 1.0
+
+    def cost(k: Tensor) -> Tensor:
+        return (q + r * k**2) * w / (1 - (a - b * k) ** 2)
+
+    k = torch.linspace(0.11, 2.09, 2_001).double().requires_grad_()
+    (slope,) = torch.autograd.grad(cost(k).sum(), k)
+    spread = w / (1 - (a - b * k) ** 2)  # of the state, Σ_k; P_k = (q + r k²) Σ_k/W
+    p = (q + r * k**2) * spread / w
+    torch.testing.assert_close(slope, 2 * ((r + b**2 * p) * k - b * p * a) * spread)
+
+    riccati = 1.0
+    for _ in range(200):
+        riccati = q + a**2 * riccati - (a * b * riccati) ** 2 / (r + b**2 * riccati)
+    best = a * b * riccati / (r + b**2 * riccati)
+    assert best == pytest.approx(0.8179285699)
+    above = cost(k) - cost(torch.tensor(best).double())
+    assert bool((slope**2 >= 7.5 * above).all())  # gradient dominance: no slope, no loss
+
+
+def test_B003_7_with_two_states_the_stabilising_gains_are_not_a_convex_set() -> None:
+    one = torch.tensor([[0.0, 10.0], [0.0, 0.0]]).double()  # closed loops A - BK, A = 0, B = I
+    for loop, radius in ((one, 0.0), (one.mT, 0.0), ((one + one.mT) / 2, 5.0)):
+        assert float(torch.linalg.eigvals(loop).abs().max()) == pytest.approx(radius)

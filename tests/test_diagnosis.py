@@ -95,7 +95,11 @@ def says(expression: str, wanted: str = "rows.mean(0)", eps: torch.Tensor = EPS)
         ("0 * g", "only zeros came back", "get lost"),
         ("g + 0j", "returned complex numbers", "a root of a negative number"),
         ("g / 0", "an infinite value (inf) came back", "a division by 0"),
-        ("g.numpy()", "returned a numpy array; a tensor is expected", "torch.from_numpy"),
+        (
+            "g.numpy()",
+            "returned a numpy array; a tensor of shape (3,) is expected",
+            "torch.from_numpy",
+        ),
         ("g * torch.tensor([1, 2, 3])", "not the expected value", "2 of 3 values differ."),
     ],
 )
@@ -316,7 +320,7 @@ def test_rows_without_noise_are_far_off_by_however_little() -> None:
 
 def test_what_are_no_rows_is_said_before_any_statistics() -> None:
     assert "wrong shape: (3,); (n, 3) is expected" in verdict("g")
-    assert "returned a list; a tensor is expected" in verdict("rows.tolist()")
+    assert "returned a list; a tensor of shape (n, 3) is expected" in verdict("rows.tolist()")
 
 
 # --- exceptions -----------------------------------------------------------------------------------

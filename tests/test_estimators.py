@@ -572,6 +572,23 @@ def test_the_jump_test_rarely_sees_one_in_a_linear_function_its_hardest_case() -
     assert 0.2 * level < alarms / repeats <= level + 3 * math.sqrt(level / repeats)
 
 
+def test_the_jump_test_is_as_strict_for_a_curved_function_as_for_a_line() -> None:
+    """For degree 2 both sides are equal, so alarms are as many as the level says."""
+    level, repeats, n, sigma = 0.05, 1_000, 1_000, 0.4
+    alarms = 0
+    for seed in range(repeats):
+        x = THETA + sigma * normals(n, 3, seed)
+        alarms += shows_a_jump((x @ A * x).sum(-1) / 2, x @ A, sigma, level)
+    assert 0.2 * level < alarms / repeats <= level + 3 * math.sqrt(level / repeats)
+
+
+def test_the_jump_test_sees_a_jump_that_a_strong_curvature_would_hide() -> None:
+    """x² with a jump of 1: Var f = 2.8 lies under E f'² = 4, and above half of it."""
+    x = normals(2_000)
+    values = x[:, 0] ** 2 + (x[:, 0] > 0.5).double()
+    assert values.var() < (2 * x).square().mean() and shows_a_jump(values, 2 * x, 1.0)
+
+
 def test_two_samples_are_enough_for_a_weight_and_for_the_jump_test() -> None:
     eps = point(-0.5, 0.7)[:, None]
     for weight in (inverse_variance, minimum_variance, bias_guarded(1.0)):

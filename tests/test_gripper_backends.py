@@ -18,6 +18,8 @@ from tests.gripper_scenes import SEED, random_scenes
 
 F64 = torch.float64
 BACKENDS = ("eager", "compile")
+# torch's own, when it first loads forward mode
+FORWARD_MODE = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
 REQUIRED = bool(os.environ.get("COURSE_REQUIRE_ALL"))
 
 
@@ -100,29 +102,39 @@ def test_a_recording_is_the_rollout() -> None:
     assert kept.trajectory.contacts.normal.shape == (716, 21, 3)
 
 
-@pytest.mark.parametrize("name", ["z_close", "m", "b", "mu_pad", "force", "k"])
-def test_the_pathwise_derivative_is_a_difference(name: str) -> None:
+@FORWARD_MODE
+def test_the_pathwise_derivative_by_z_close_is_the_slope_in_both_modes() -> None:
+    def lifted(z: Tensor) -> Tensor:
+        return rollout(z, backend="compile").height
+
     z = mm(5, 20, 40)
-    value = z if name == "z_close" else torch.full_like(z, getattr(GripperParams(), name))
-
-    def lifted(value: Tensor) -> Tensor:
-        if name == "z_close":
-            return rollout(value, backend="compile").height
-        return rollout(z, GripperParams(**{name: value}), backend="compile").height
-
-    height, slope = torch.func.jvp(lifted, (value,), (torch.ones_like(value),))
-    assert torch.equal(height, lifted(value))
-    h = 1e-5 * value
-    torch.testing.assert_close(
-        slope, (lifted(value + h) - lifted(value - h)) / (2 * h), rtol=1e-3, atol=1e-12
-    )
-    value = value.clone().requires_grad_()
-    (grad,) = torch.autograd.grad(lifted(value).sum(), value)
-    torch.testing.assert_close(grad, slope, rtol=1e-12, atol=0)
-    if name == "z_close":
-        torch.testing.assert_close(slope, torch.full_like(z, -1.0), rtol=1e-3, atol=0)
+    height, slope = torch.func.jvp(lifted, (z,), (torch.ones_like(z),))
+    assert torch.equal(height, lifted(z))
+    torch.testing.assert_close(slope, torch.full_like(z, -1.0), rtol=1e-3, atol=0)
+    z.requires_grad_()
+    torch.testing.assert_close(torch.autograd.grad(lifted(z).sum(), z)[0], slope)
 
 
+@FORWARD_MODE
+def test_the_pathwise_derivative_by_parameters_is_a_difference() -> None:
+    """Of height and opening, along one direction that changes them all."""
+    names, z = ("m", "b", "mu_pad", "force", "k", "a"), mm(5, 20, 40)
+    at = [torch.full_like(z, getattr(GripperParams(), name)) for name in names]
+    along = [(1 + i) * 0.1 * value for i, value in enumerate(at)]
+
+    def ends(*values: Tensor) -> Tensor:
+        params = GripperParams(**dict(zip(names, values, strict=True)))
+        end = rollout(z, params, backend="compile").state
+        return torch.stack((end.z, end.w))
+
+    def moved(h: float) -> Tensor:
+        return ends(*(value + h * dot for value, dot in zip(at, along, strict=True)))
+
+    slope = torch.func.jvp(ends, tuple(at), tuple(along))[1]
+    torch.testing.assert_close(slope, (moved(1e-5) - moved(-1e-5)) / 2e-5, rtol=1e-4, atol=0)
+
+
+@FORWARD_MODE
 def test_forward_mode_through_torch_is_that_of_the_kernel() -> None:
     z_close, params, start = in_grip(F64)
 
@@ -138,7 +150,7 @@ def test_forward_mode_through_torch_is_that_of_the_kernel() -> None:
     torch.testing.assert_close(*slopes, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("theta", [0.02, 0.04, 0.045, 0.05, 0.055])
+@pytest.mark.parametrize("theta", [0.02, 0.045, 0.05])
 def test_pathwise_is_blind_to_the_cliff_and_zero_order_is_not(theta: float) -> None:
     f, at, sigma, n = GripperLift(), torch.tensor([theta], dtype=F64), 0.005, 4096
     eps = torch.randn(n, 1, generator=torch.Generator().manual_seed(1), dtype=F64)

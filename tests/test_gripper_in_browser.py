@@ -22,6 +22,24 @@ watch(both, ghost=both, ghost_which=1, question="Which grasp lifts higher?")
 """
 
 
+LOOKS = """
+from course.widgets.figure import *
+from course.widgets import marks as m
+LOOKS = ("solid", "hand", "sample", "cone", "ghost", "before", "link")
+square = [[-0.1, -0.1], [0.1, -0.1], [0.1, 0.1], [-0.1, 0.1]]
+def draw(now):
+    i = int(now.a)
+    if i < len(LOOKS):
+        mark = m.body(square, [0.2, 0.6, float("nan")], 0.5, t=[0, 0.5, 1], look=LOOKS[i])
+    else:
+        mark = m.text([0.2, 0.6, float("nan")], [0.5] * 3, ["here", "there", "gone"], t=[0, 0.5, 1])
+    return Picture({"p": [mark]}, ["x"], alt="x")
+panel = Panel("p", "P", "", Axis(0, 1), Axis(0, 1), height=120)
+control = Slider("a", "which look", "a", 0, len(LOOKS), 0, step=1, format="d")
+Figure("Which?", "", [Column([panel])], [control], draw, Clock(1, 1, step=0.5))
+"""
+
+
 @pytest.fixture(scope="module")
 def page_of_lift(browser: Browser, lab_server: LabServer) -> Iterator[Page]:
     page = new_page(browser, lab_server)
@@ -76,6 +94,22 @@ def test_a_recorded_lift_is_watched_beside_its_ghost(page: Page, lab_server: Lab
     figure.locator("input[data-control=clock]").press("End")
     expect(readout).to_contain_text("brick at 230 mm")
     expect(readout).to_contain_text("the other at 265 mm")
+
+
+def test_looks_of_bodies_and_texts_move_and_go(page: Page, lab_server: LabServer) -> None:
+    figure = show_cell(page, lab_server, LOOKS)
+    slider, seen, empty = figure.locator("input[data-control=a]"), set(), set()
+    slider.focus()
+    slider.press("Home")
+    for _ in range(8):
+        for seconds in (0.0, 0.5):
+            at_time(figure, seconds)
+            seen.add(look(figure)[0])
+        at_time(figure, 1.0)
+        empty.add(look(figure)[0])
+        slider.press("ArrowRight")
+        settled(figure)
+    assert len(seen) == 16 and len(empty) == 1
 
 
 def test_the_ring_is_dragged_to_where_the_brick_stays(figure: Locator) -> None:

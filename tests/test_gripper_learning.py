@@ -86,5 +86,9 @@ def heights(model: PPO, normalised: VecNormalize) -> NDArray[np.float32]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_jaxtyping")
 def test_ppo_learns_to_lift() -> None:
-    """Doing nothing leaves the brick at 0.025 m."""
+    """Doing nothing leaves the brick at 0.025 m; the best grasp ends at 0.275.
+
+    Seeds 0 to 4 reached 0.242, 0.273, 0.218, 0.273 and 0.268, each lifting at least 97 % of the
+    bricks, in 66 s of CPU: the bound is 4 standard deviations below their mean.
+    """
     assert heights(*trained(seed=0)).mean() > 0.15

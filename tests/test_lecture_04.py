@@ -14,7 +14,13 @@ from torch.distributions import Normal
 
 from course import lab
 from course.mistakes import first_order as mistakes
-from course.widgets import slope_of_the_mean, stiff_ramp, two_gradients
+from course.widgets import (
+    fingerprints,
+    slope_of_the_mean,
+    stiff_ramp,
+    two_gradients,
+    wrong_way,
+)
 from course.widgets.ramps import nothing_seen
 from course.widgets.slopes import TYPICAL, map_of_signs
 from course.widgets.surrogates import WAYS, gradients
@@ -115,29 +121,61 @@ def test_equation_4_2() -> None:
     assert angle.grad is not None and float(angle.grad) == pytest.approx(float(slope[0]))
 
 
+LOW, HIGH, LATE = WALL.angles
+BREAKS = (-LATE, LOW, HIGH, LATE)
+
+
+def wall(x: float) -> float:
+    return 5.0 if -LATE < x < LOW or HIGH < x < LATE else 20 * math.cos(x)
+
+
+def density_slope(x: float, theta: float, sigma: float) -> float:
+    return -(x - theta) / sigma**2 * norm.pdf(x, theta, sigma)
+
+
+def test_equation_4_3() -> None:
+    for theta, sigma in ((0.9, 0.1), (1.2, 0.3)):
+        mean = by_quadrature(wall, theta, sigma, BREAKS)
+        assert float(WALL.smoothed(point(theta), sigma)) == pytest.approx(mean, abs=1e-8)
+
+
+def test_equation_4_4() -> None:
+    for theta, sigma in ((0.9, 0.1), (1.2, 0.2)):
+        ends = [theta - 10 * sigma, *BREAKS[1:], theta + 10 * sigma]
+        found = sum(
+            quad(lambda x, t=theta, s=sigma: -wall(x) * density_slope(x, t, s), *part)[0]
+            for part in pairwise(sorted(ends))
+        )
+        assert float(WALL.smoothed_grad(point(theta), sigma)) == pytest.approx(found, abs=1e-6)
+
+
+def test_equation_4_5() -> None:
+    theta, sigma, a, b = 0.9, 0.1, LOW, HIGH
+    bell = norm(theta, sigma).pdf
+    left = quad(lambda x: -20 * math.cos(x) * density_slope(x, theta, sigma), a, b)[0]
+    slopes = quad(lambda x: -20 * math.sin(x) * bell(x), a, b)[0]
+    ends = 20 * math.cos(a) * bell(a) - 20 * math.cos(b) * bell(b)
+    assert left == pytest.approx(ends + slopes, abs=1e-9)
+
+
 @pytest.mark.parametrize(("theta", "sigma"), [(0.9, 0.1), (1.1, 0.2), (0.6, 0.3), (1.3, 0.05)])
-def test_equation_4_3(theta: float, sigma: float) -> None:
-    low, high, late = WALL.angles
-
-    def f(x: float) -> float:
-        return 5.0 if -late < x < low or high < x < late else 20 * math.cos(x)
-
+def test_equation_4_6(theta: float, sigma: float) -> None:
     def slope(x: float) -> float:
-        return 0.0 if f(x) == 5.0 else -20 * math.sin(x)
+        return 0.0 if wall(x) == 5.0 else -20 * math.sin(x)
 
-    breaks = (-late, low, high, late)
     step = 1e-4
-    up, down = (by_quadrature(f, theta + side, sigma, breaks) for side in (step, -step))
-    places, heights = (low, high), (20 * math.cos(low) - 5, 5 - 20 * math.cos(high))
-    jumps = sum(h * norm.pdf((x - theta) / sigma) / sigma
-                for x, h in zip(places, heights, strict=True))  # fmt: skip
-    mean = by_quadrature(slope, theta, sigma, breaks)
+    up, down = (by_quadrature(wall, theta + side, sigma, BREAKS) for side in (step, -step))
+    heights = (20 * math.cos(LOW) - 5, 5 - 20 * math.cos(HIGH))
+    jumps = sum(
+        h * norm.pdf((x - theta) / sigma) / sigma for x, h in zip((LOW, HIGH), heights, strict=True)
+    )
+    mean = by_quadrature(slope, theta, sigma, BREAKS)
     assert (up - down) / (2 * step) == pytest.approx(mean + jumps, abs=2e-4)
     assert float(WALL.smoothed_grad(point(theta), sigma)) == pytest.approx(mean + jumps, abs=1e-8)
     assert float(bias_exact(WALL, point(theta), sigma)) == pytest.approx(-jumps, abs=1e-8)
 
 
-def test_equation_4_4() -> None:
+def test_equation_4_7() -> None:
     theta = torch.linspace(-1, 2.5, 200, dtype=torch.float64)[:, None]
     total = float(WALL.jumps().height.abs().sum())
     for sigma in (0.05, 0.2, 0.7):
@@ -151,7 +189,7 @@ def test_equation_4_4() -> None:
 
 
 @pytest.mark.parametrize("z", [0.5, 2.0, 3.0])
-def test_equation_4_5(z: float) -> None:
+def test_equation_4_8(z: float) -> None:
     n, batches = 50, 4000
     eps = normal(8, n * batches, 1, dtype=torch.float64)
     rows = finite_difference(Heaviside(), point(0.5 * z), 0.5, eps).reshape(batches, n)
@@ -161,7 +199,7 @@ def test_equation_4_5(z: float) -> None:
 
 
 @pytest.mark.parametrize("nu", [1.0, 0.1, 0.01])
-def test_equation_4_6(nu: float) -> None:
+def test_equation_4_9(nu: float) -> None:
     ramp = SoftStep(width=nu)
     q = norm.cdf(nu / 2) - norm.cdf(-nu / 2)
     assert float(ramp.smoothed_grad(point(0.0), 1.0)) == pytest.approx(q / nu)
@@ -174,7 +212,7 @@ def test_equation_4_6(nu: float) -> None:
 
 
 @pytest.mark.parametrize(("nu", "n"), [(0.1, 50), (0.01, 50), (0.05, 20)])
-def test_equation_4_7(nu: float, n: int) -> None:
+def test_equation_4_10(nu: float, n: int) -> None:
     batches = 4000
     eps = normal(5, n * batches, 1, dtype=torch.float64)
     rows = first_order(SoftStep(width=nu), point(0.0), 1.0, eps).reshape(batches, n)
@@ -184,7 +222,7 @@ def test_equation_4_7(nu: float, n: int) -> None:
     assert nothing_seen(nu, n) == pytest.approx((1 - q) ** n)
 
 
-def test_equation_4_8() -> None:
+def test_equation_4_11() -> None:
     theta, eps = point(0.7), normal(3, 12, 1, dtype=torch.float64)
     x = theta + 0.3 * eps
     own = theta.clone().requires_grad_()
@@ -196,7 +234,7 @@ def test_equation_4_8() -> None:
 
 
 @pytest.mark.parametrize("sigma", [0.09, 0.3, 0.8])
-def test_equation_4_9(sigma: float) -> None:
+def test_equation_4_12(sigma: float) -> None:
     theta, eps = 0.7, normal(6, 200_000, 1, dtype=torch.float64)[:, 0]
     found = summarise([gradients(WAYS[2], theta, sigma, eps)])
     mean = theta * (-0.5 - math.log(sigma * math.sqrt(2 * math.pi)))
@@ -293,7 +331,7 @@ def test_numbers_of_the_map() -> None:
     assert f"{of_seen:.0%}" == "42%" and says("42 % of the part")
     near, far = (float(bias_exact(WALL, point(theta), 0.1)) for theta in (0.9, 0.6))
     assert (f"{near:.1f}", f"{far:.2f}") == ("-30.2", "-0.72")
-    assert abs(float(bias_exact(WALL, point(0.4), 0.05))) < 1e-15 and says("0 to fifteen digits")
+    assert abs(float(bias_exact(WALL, point(0.4), 0.05))) < 1e-14 and says("0 to fourteen digits")
 
 
 def test_numbers_of_the_error() -> None:
@@ -417,3 +455,57 @@ def test_a_function_without_a_graph_has_its_jump_and_no_slope() -> None:
     assert set(answer.readout[1]) == {"first-order **+0** ± 0"}
     truth = norm.pdf(0.1 / (1 / 6)) * 6
     assert float(answer.readout[0].split("**")[1]) == pytest.approx(truth, rel=0.01)
+
+
+def marks(figure, panel: str, kind: str, **values) -> list[dict]:
+    return [mark for mark in figure.answer(**values).panels[panel] if mark["mark"] == kind]
+
+
+def test_dashes_lie_along_the_slopes_and_chords_join_the_samples_to_the_centre() -> None:
+    x = 0.9 + 0.1 * normal(TYPICAL, 50, 1, dtype=torch.float64)[:, 0]
+    (dashes,) = (c for c in marks(two_gradients(), "first", "curve") if c["role"] == "first")
+    rise = (dashes["y"][:, 1] - dashes["y"][:, 0]) / (dashes["x"][:, 1] - dashes["x"][:, 0])
+    slopes = first_order(WALL, point(0.9), 0.1, ((x - 0.9) / 0.1)[:, None])[:, 0]
+    torch.testing.assert_close(rise.double(), slopes, rtol=0, atol=1e-2)
+    (chords,) = (c for c in marks(two_gradients(), "zero", "curve") if c["role"] == "gradient")
+    ends = torch.stack((WALL(column(0.9)).expand(50), WALL(x[:, None])), 1)
+    torch.testing.assert_close(chords["y"].double(), ends, rtol=0, atol=1e-4)
+
+
+def test_measured_points_lie_within_their_errors_of_the_curves_they_belong_to() -> None:
+    low, high = 0.3, 1.5
+    x = torch.linspace(low, high, 11, dtype=torch.float64)[1:-1, None]
+    truth = {"gradient": WALL.smoothed_grad(x, 0.1), "first": mean_slope(WALL, x, 0.1)}
+    for mark in marks(slope_of_the_mean(), "gradient", "measured"):
+        off = (mark["y"].double() - truth[mark["role"]][:, 0]).abs()
+        met = mark["error"] > 0  # far out on the plateau no sample meets the cliff
+        assert int(met.sum()) >= 6
+        assert bool((off <= 2.5 * mark["error"])[met].all()), mark["role"]
+
+
+def test_the_growing_sample_ends_where_the_readout_says() -> None:
+    figure = slope_of_the_mean()
+    ends = {c["role"]: float(c["y"][-1]) for c in marks(figure, "more", "curve") if "t" in c}
+    first, zero = (float(item[-1].split("**")[1]) for item in figure.answer().readout[1:])
+    assert ends["first"] == pytest.approx(first, rel=1e-2)
+    assert ends["gradient"] == pytest.approx(zero, rel=1e-2)
+
+
+def test_the_variances_of_the_ramp_are_the_exact_ones() -> None:
+    for curve in marks(stiff_ramp(), "variance", "curve"):
+        for k in (0, 20, 50):
+            exact = variance_exact(SoftStep(width=float(curve["x"][k])), point(0.0), 1.0)
+            each = {"first": exact.first_order, "gradient": exact.finite_difference}
+            assert float(curve["y"][k]) == pytest.approx(float(each[curve["role"]]), rel=1e-4)
+
+
+def test_the_arrows_of_the_map_have_both_slopes() -> None:
+    arrows = {a["role"]: a["text"][0] for a in marks(wrong_way(), "slopes", "arrow")}
+    assert arrows == {"truth": "+20.4", "first": "-9.8"}
+
+
+def test_what_the_figure_of_fingerprints_shows_is_what_autograd_returns() -> None:
+    eps = normal(0, 1000, 1, dtype=torch.float64)[:, 0]
+    shown = [float(mark["x"]) for mark in marks(fingerprints(), "ways", "measured")]
+    found = [float(gradients(way, 0.7, 0.3, eps).mean()) for way in WAYS]
+    assert shown == pytest.approx(found, abs=1e-5)

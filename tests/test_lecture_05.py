@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import nbformat
 import pytest
@@ -61,7 +62,7 @@ def mean_of(part: Callable[[float], float], at: tuple[float, ...] = ()) -> float
     edges = [-12.0, *sorted(at), 12.0]
     pieces = [
         quad(lambda e: part(e) * norm.pdf(e), a, b, epsabs=1e-12, limit=400)[0]
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in pairwise(edges)
     ]
     return math.fsum(pieces)
 

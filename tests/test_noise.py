@@ -17,9 +17,9 @@ from scipy import stats
 from torch import Tensor
 
 from smoothlib import noise
-from smoothlib.noise import antithetic, latin_hypercube, normal, orthogonal, sobol
+from smoothlib.noise import latin_hypercube, mirrored, normal, orthogonal, sobol
 
-SOURCES: list[Callable[..., Tensor]] = [normal, antithetic, orthogonal, latin_hypercube, sobol]
+SOURCES: list[Callable[..., Tensor]] = [normal, mirrored, orthogonal, latin_hypercube, sobol]
 MASK = 2**32 - 1
 
 # Random123 1.14, tests/kat_vectors: rounds, counter, key, result
@@ -87,10 +87,26 @@ def test_a_normal_is_what_plain_integers_say(seed: int, member: int, coordinate:
 
 def test_no_address_repeats_its_integers() -> None:
     w = [torch.empty(2**20, dtype=torch.int32) for _ in range(2)]
-    grid = [torch.empty_like(w[0]) for _ in range(2)]
-    noise._number(*(x.view(2**10, 2**10) for x in grid))
+    grid = noise._places(2**10, 2**10, 2**20, w[0].device)
     noise._hashed(*w, *grid, torch.tensor([*noise._key(3, 0, 0), 0, 0], dtype=torch.int32))
     assert len(torch.unique(w[0].long() << 32 | w[1].long() & MASK)) == 2**20
+
+
+@pytest.mark.parametrize("default", [torch.float32, torch.float64])
+def test_polynomials_and_elementary_functions_are_one_transform(default: torch.dtype) -> None:
+    """At random words, and at those where quadrant, exponent or sign change."""
+    edges = [0, 1, 255, 256, 2**29 - 1, 2**29, 2**30 - 1, 2**30, 3 << 29, 2**31 - 1]
+    edges = torch.tensor([sign * e + shift for e in edges for sign in (1, -1) for shift in (0, -1)])
+    grid = torch.cartesian_prod(edges, edges).to(torch.int32).T
+    random = torch.randint(-(2**31), 2**31, (2, 2**20), generator=torch.Generator().manual_seed(1))
+    w = torch.cat((random.int(), grid), 1).unbind()
+    exact, found = torch.empty(2, 2, len(w[0]), dtype=torch.float64), torch.empty(2, len(w[0]))
+    noise._transformed(*exact[0], *w)
+    torch.set_default_dtype(default)
+    noise._transformed_by_polynomials(*found, *w)
+    torch.set_default_dtype(torch.float32)
+    radius = exact[0].norm(dim=0)  # where u is near 1, a float32 holds it coarsely
+    assert ((found - exact[0]).abs() < 1e-6 + 6e-8 / (radius + 1e-4)).all()
 
 
 # --- invariance ------------------------------------------------------------------------------
@@ -237,8 +253,8 @@ def test_cuda_draws_the_noise_of_the_cpu(dtype: torch.dtype, compile: bool) -> N
 def test_cuda_hashes_to_the_same_integers() -> None:
     words = []
     for device in ("cpu", "cuda"):
-        *w, row, column = torch.empty(4, 2**16, dtype=torch.int32, device=device).unbind()
-        noise._number(row.view(2**8, 2**8), column.view(2**8, 2**8))
+        w = torch.empty(2, 2**16, dtype=torch.int32, device=device).unbind()
+        row, column = noise._places(2**8, 2**8, 2**16, w[0].device)
         parameters = torch.tensor([*noise._key(-5, 0, 0), -3, 8], dtype=torch.int32, device=device)
         noise._hashed(*w, row, column, parameters)
         words.append(torch.stack(w).cpu())
@@ -340,8 +356,8 @@ def test_rows_of_every_source_are_standard_normal_one_by_one(source) -> None:
         assert correlation.abs().max() < 5 / math.sqrt(len(eps))
 
 
-def test_antithetic_rows_cancel_in_pairs() -> None:
-    eps = antithetic(1, 10, 4)
+def test_mirrored_rows_cancel_in_pairs() -> None:
+    eps = mirrored(1, 10, 4)
     assert torch.equal(eps[::2], -eps[1::2]) and torch.equal(eps[::2], normal(1, 5, 4))
 
 
@@ -376,7 +392,7 @@ def test_sobol_points_fill_every_elementary_interval() -> None:
         assert len(cells.unique()) == 256
 
 
-@pytest.mark.parametrize("source", [antithetic, latin_hypercube, sobol])
+@pytest.mark.parametrize("source", [mirrored, latin_hypercube, sobol])
 def test_a_source_beats_independent_noise_where_it_says_so(source) -> None:
     """The mean of an odd, additive function: exactly what these three balance."""
 
@@ -407,7 +423,7 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
         "out sets dtype",
     ),
     (lambda: normal(0, 1, 1, out=torch.ones(1, 1, requires_grad=True)), ValueError, "detach"),
-    (lambda: antithetic(0, 3, 2), ValueError, "n = 3 is odd.*take n = 4"),
+    (lambda: mirrored(0, 3, 2), ValueError, "n = 3 is odd.*take n = 4"),
 ]
 
 

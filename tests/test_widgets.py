@@ -14,7 +14,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from course.widgets import ascent, many_starts, move_the_wall, throw
+from course.widgets import (
+    anneal,
+    annealing,
+    areas,
+    arrows,
+    ascent,
+    baselines,
+    batch_baselines,
+    climb_by_scores,
+    climb_past_the_wall,
+    climb_the_average,
+    correlated,
+    dimensions,
+    fingerprints,
+    many_starts,
+    measured_bias,
+    move_the_wall,
+    printed_slope,
+    slope_of_the_mean,
+    smoothing,
+    step_sizes,
+    stiff_ramp,
+    surrogate,
+    throw,
+    tremble,
+    two_gradients,
+    variances,
+    votes,
+    which_wins,
+    wrong_way,
+)
 from course.widgets import marks as m
 from course.widgets.climbing import STEPS
 from course.widgets.figure import (
@@ -30,7 +60,15 @@ from course.widgets.figure import (
     View,
 )
 from course.widgets.samples import FALL, batches, landings, running_mean
-from smoothlib import BallThrow, BallWall
+from smoothlib import (
+    BallThrow,
+    BallWall,
+    Heaviside,
+    annealed,
+    ascend,
+    finite_difference,
+    normal,
+)
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "throw": throw,
@@ -38,6 +76,35 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "ascent_free": lambda: ascent(BallThrow()),
     "ascent_wall": lambda: ascent(BallWall()),
     "many_starts": many_starts,
+    "tremble": tremble,
+    "own_landscape": lambda: tremble(lambda x: torch.where(x > 0.7, torch.sin(9 * x), 0 * x)),
+    "surrogate": surrogate,
+    "printed_slope": printed_slope,
+    "climb_the_average": climb_the_average,
+    "anneal": anneal,
+    "votes": votes,
+    "silence": lambda: votes(Heaviside(), theta=-2.0, sigma=1.0),
+    "areas": areas,
+    "baselines": baselines,
+    "arrows": arrows,
+    "own_arrows": lambda: arrows(estimator=finite_difference),
+    "correlated": correlated,
+    "dimensions": dimensions,
+    "step_sizes": step_sizes,
+    "climb_by_scores": climb_by_scores,
+    "two_gradients": two_gradients,
+    "slope_of_the_mean": slope_of_the_mean,
+    "slope_of_a_function": lambda: slope_of_the_mean(lambda x: x[..., 0].abs(), (-1, 2)),
+    "wrong_way": wrong_way,
+    "stiff_ramp": stiff_ramp,
+    "fingerprints": fingerprints,
+    "climb_past_the_wall": climb_past_the_wall,
+    "measured_bias": measured_bias,
+    "own_estimator": lambda: measured_bias(finite_difference, n=5),
+    "variances": variances,
+    "batch_baselines": batch_baselines,
+    "which_wins": which_wins,
+    "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),
 }
 
 
@@ -293,3 +360,94 @@ def test_a_choice_brings_its_sliders_to_their_starts_and_forgets_earlier_tries()
     assert ask(figure, a=0.7, what="large")["readout"] == ["large 5.0 0"]
     assert ask(figure, a=7, what="large")["readout"] == ["large 7.0 1"]
     assert ask(figure, a=0.2, what="small")["readout"] == ["small 0.2 0"]  # as a test may ask
+
+
+TRIALS = [(0.85, 0.1, 0), (0.0, 1.0, 3), (1.57, 0.01, 9)]
+
+
+@pytest.mark.parametrize(("theta", "sigma", "seed"), TRIALS)
+def test_trembling_throws_land_on_the_landscape_and_pile_up(
+    theta: float, sigma: float, seed: int
+) -> None:
+    answer = ask(tremble(), theta=theta, sigma=sigma, seed=seed, shown=True)
+    x = theta + sigma * normal(seed, 1000, 1, dtype=torch.float64)
+    lie = find(answer, "landscape", "points", kind="sample")
+    torch.testing.assert_close(lie["x"], x[:, 0].float())
+    torch.testing.assert_close(lie["y"], BallWall()(x).float())
+    assert torch.equal(find(answer, "values", "histogram")["values"], lie["y"])
+    exact = float(BallWall().smoothed(torch.tensor([theta], dtype=torch.float64), sigma))
+    assert answer["readout"][2] == f"exact average **{exact:.2f}**"
+
+
+def test_the_mean_of_the_samples_comes_with_its_95_percent_interval() -> None:
+    answer = ask(tremble(), theta=0.9, sigma=0.2, seed=3)
+    values = find(answer, "values", "histogram")["values"].double()
+    ring = find(answer, "values", "measured", kind="mean")
+    n = batches(1000)
+    assert [float(y) for y in ring["y"][[3, -1], 0]] == pytest.approx(
+        [float(values[: n[3]].mean()), float(values.mean())], rel=1e-5
+    )
+    bar = 1.96 * float(values.std()) / 1000**0.5
+    assert float(ring["error"][-1, 0]) == pytest.approx(bar, rel=1e-5)
+    assert answer["readout"][1][-1] == f"mean **{values.mean():.2f}** ± {bar / 1.96:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: x.sum(), r"returned \(\) for points of shape \(\d+,\)"),
+        (lambda x: 3.0, "returned float for points"),
+        (lambda x: 1 / 0, "division by zero"),
+    ],
+)
+def test_a_landscape_that_is_no_landscape_says_so(f: Callable, message: str) -> None:
+    with pytest.raises((ValueError, ZeroDivisionError), match=message):
+        tremble(f)
+
+
+@pytest.mark.parametrize("name", smoothing.EXAMPLES)
+def test_the_surrogate_is_the_exact_average_and_its_peak_the_highest(name: str) -> None:
+    example = smoothing.EXAMPLES[name]
+    answer = ask(surrogate(), objective=name)
+    assert answer["values"]["objective"] == name
+    assert (answer["values"]["theta"], answer["values"]["sigma"]) == example.start
+    curve = find(answer, "landscape", "curve", role="truth")
+    truth = example.f.smoothed(curve["x"].double()[:, None], example.start[1])
+    torch.testing.assert_close(curve["y"].double(), truth, rtol=1e-5, atol=1e-5)
+    peak = find(answer, "landscape", "points", role="truth", kind="ball")
+    assert float(peak["y"]) >= float(truth.max()) - 1e-3
+    delivered = find(answer, "landscape", "points", role="sample", kind="current")
+    at = delivered["x"].double()[:, None]
+    assert torch.equal(delivered["x"], peak["x"])
+    assert float(example.f(at)) == pytest.approx(float(delivered["y"]), abs=1e-5)
+    promised = float(example.f.smoothed(at, example.start[1]))
+    assert promised == pytest.approx(float(peak["y"]), abs=1e-5)
+
+
+def test_the_map_of_ends_shows_where_plain_ascent_on_the_average_ends() -> None:
+    answer = ask(climb_the_average(), sigma=0.2)
+    greys = find(answer, "map", "image")["values"].double() / 254
+    sigmas, paths = annealing._climbers(0.004)
+    assert greys.shape == (25, len(sigmas))
+    for start, k in ((3, 10), (12, 19), (20, 30), (12, 40)):
+        sigma, theta0 = float(sigmas[k]), paths[0, k, start]
+        path = ascend(
+            theta0.reshape(1),
+            lambda theta, s, _: BallWall().smoothed_grad(theta, s),
+            [sigma] * 200,
+            lambda points: torch.optim.SGD(points, lr=0.004),
+        )
+        metres = float(BallWall()(path[-1]))
+        grey = (metres - 5) / (BallWall().optimum.value - 5)
+        assert float(greys[start, k]) == pytest.approx(grey, abs=0.003)
+
+
+def test_the_average_moves_with_the_clock_and_is_exact_to_a_pixel() -> None:
+    answer = ask(anneal(), first=0.35, last=0.01)
+    moving = find(answer, "landscape", "moving_curve")
+    sigmas = annealed(0.35, 0.01, annealing.STEPS)
+    grid = moving["x"].double()[:, None]
+    for step in (1, 30, annealing.STEPS):
+        truth = BallWall().smoothed(grid, float(sigmas[step - 1]))
+        off = float((moving["y"][step].double() - truth).abs().max())
+        assert off < 14.5 / 230  # metres to a pixel of the panel

@@ -2,47 +2,124 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import LabServer, Watch, command, errors, new_page, open_notebook, run_all
+from tests.browser import (
+    ARTEFACTS,
+    LabServer,
+    Watch,
+    command,
+    errors,
+    new_page,
+    open_notebook,
+    run_all,
+)
 from tests.browser import screenshot as keep
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)
 
-LECTURE = "lectures/01_landscapes.ipynb"
 FIGURES = {
-    "throw": "Where would you aim to throw farthest?",
-    "wall": "How does the wall cut the landscape?",
-    "ascent_free": "Does gradient ascent find the best throw?",
-    "ascent_wall": "Every step goes uphill. Where does it end?",
-    "many_starts": "Of 61 starts, how many reach the top?",
+    "01_landscapes": {
+        "throw": "Where would you aim to throw farthest?",
+        "wall": "How does the wall cut the landscape?",
+        "ascent_free": "Does gradient ascent find the best throw?",
+        "ascent_wall": "Every step goes uphill. Where does it end?",
+        "many_starts": "Of 61 starts, how many reach the top?",
+    },
+    "02_smoothing": {
+        "tremble": "The hand trembles. How far does the ball fly on average?",
+        "shapes": "What does noise do to a corner, a step, a parabola, a wave?",
+        "printed_slope": "Two measurements, one printed formula. Which do you believe?",
+        "surrogate": "Where does the highest average lie?",
+        "climb_the_average": "For which σ does climbing the average get over the wall?",
+        "spike": "Can you lose the best place by averaging?",
+        "gripper": "Where should a trembling hand grip?",
+        "own_landscape": "What does noise make of your landscape?",
+        "anneal": "Which schedule of σ ends with the longest throw?",
+    },
+    "03_zero_order": {
+        "votes": "The scores alone: which way is up?",
+        "own_votes": "Your estimate: what do its votes look like?",
+        "areas": "An offset changes the picture. Does it change the slope?",
+        "baselines": "Is the score of the middle the best thing to subtract?",
+        "arrows": "How far from the truth does a single sample point?",
+        "own_arrows": "Your own estimate: how far off is it?",
+        "correlated": "The noise prefers one direction. Does the estimate?",
+        "dimensions": "In how many dimensions is a step still a step uphill?",
+        "step_sizes": "How large may a step be, if one sample is all you take?",
+        "silence": "What do you hear, far from the step?",
+        "climb_by_scores": "Can scores alone climb past the wall?",
+    },
+    "04_first_order": {
+        "two_gradients": "Same samples, two gradients. Which one would you trust?",
+        "slope_of_the_mean": "Is the mean of the slopes the slope of the mean?",
+        "wrong_way": "Where does the mean of the slopes point the wrong way?",
+        "stiff_ramp": "The ramp has a slope everywhere. Is the first-order gradient safe now?",
+        "fingerprints": "Six lines for autograd. Which two give the gradient of E f?",
+        "own_simulator": "Does autograd tell the truth about your function?",
+    },
+    "05_bias_variance": {
+        "measured_bias": "You are off by so much. Is it a bias?",
+        "own_estimator": "Yours, off by so much. Is it a bias?",
+        "variances": "How noisy is one gradient sample?",
+        "batch_baselines": "Subtract what?",
+        "which_wins": "Where is which gradient nearer to the truth?",
+    },
 }
-HANDLES = {"throw": 1, "wall": 1, "ascent_free": 1, "ascent_wall": 1}
+EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
+WITHOUT_HANDLES = {
+    "many_starts",
+    "printed_slope",
+    "climb_the_average",
+    "dimensions",
+    "two_gradients",
+    "stiff_ramp",
+    "fingerprints",
+    "measured_bias",
+    "own_estimator",
+    "variances",
+    "batch_baselines",
+}
 
 
 @pytest.fixture(scope="module")
-def lecture(browser: Browser, lab_server: LabServer) -> Iterator[Page]:
-    """Lecture 01, run from top to bottom."""
-    page = new_page(browser, lab_server)
-    watch = Watch(page)
-    open_notebook(page, LECTURE)
-    run_all(page)
-    assert errors(page) == []
-    yield page
-    page.context.close()
+def lectures(browser: Browser, lab_server: LabServer) -> Iterator[Callable[[str], Page]]:
+    """The page of a lecture, run from top to bottom when it is first asked for."""
+    pages: dict[str, tuple[Page, Watch]] = {}
+
+    def page_of(lecture: str) -> Page:
+        if lecture not in pages:
+            page = new_page(browser, lab_server)
+            pages[lecture] = page, Watch(page)
+            open_notebook(page, f"lectures/{lecture}.ipynb")
+            run_all(page)
+            assert errors(page) == []
+        return pages[lecture][0]
+
+    yield page_of
+    for page, _ in pages.values():
+        page.context.close()
     lab_server.end_sessions()
-    watch.assert_quiet()
+    for _, watch in pages.values():
+        watch.assert_quiet()
 
 
 @pytest.fixture
-def figure(lecture: Page, request: pytest.FixtureRequest) -> Locator:
-    """The figure named by the parameter, in view and reset."""
-    return shown(lecture, FIGURES[request.param])
+def lecture(lectures: Callable[[str], Page]) -> Page:
+    return lectures("01_landscapes")
+
+
+@pytest.fixture
+def figure(lectures: Callable[[str], Page], request: pytest.FixtureRequest) -> Locator:
+    """The figure named by the parameter, a lecture and a name, in view and reset."""
+    lecture, name = request.param
+    return shown(lectures(lecture), FIGURES[lecture][name])
 
 
 def shown(page: Page, question: str) -> Locator:
@@ -99,6 +176,7 @@ def drag(figure: Locator, by: tuple[float, float], index: int = 0) -> None:
 def drag_slider(figure: Locator, name: str, part: float) -> float:
     """Take the thumb to `part` of the way along its track; the value that it then has."""
     slider = figure.locator(f"input[data-control={name}]")
+    slider.scroll_into_view_if_needed()
     low, high, value = (
         float(slider.evaluate(f"node => +node.{a}")) for a in ("min", "max", "value")
     )
@@ -121,11 +199,49 @@ def sliders(figure: Locator) -> list[str]:
     return [str(name) for name in names]
 
 
-every_figure = pytest.mark.parametrize("figure", FIGURES, indirect=True)
+every_figure = pytest.mark.parametrize("figure", EACH, ids="-".join, indirect=True)
+every_lecture = pytest.mark.parametrize("name", FIGURES)
 
 
-def test_the_lecture_shows_all_its_figures(lecture: Page) -> None:
-    expect(lecture.locator(".sc-figure[data-ready]")).to_have_count(len(FIGURES))
+@every_lecture
+def test_a_lecture_shows_all_its_figures(lectures: Callable[[str], Page], name: str) -> None:
+    found = lectures(name).locator(".sc-figure[data-ready] .sc-question")
+    expect(found).to_have_count(len(FIGURES[name]))
+    assert found.all_text_contents() == list(FIGURES[name].values())
+
+
+@pytest.mark.parametrize(("lecture_name", "name"), EACH, ids=["-".join(one) for one in EACH])
+def test_a_figure_is_kept_in_light_and_in_dark(
+    lectures: Callable[[str], Page], lecture_name: str, name: str
+) -> None:
+    """For a person to look at, with all that can be shown and at the end of its clock."""
+    page = lectures(lecture_name)
+    figure = shown(page, FIGURES[lecture_name][name])
+    for button in figure.locator("button[data-control=shown]").all():
+        button.click()
+    for clock in figure.locator("input[data-control=clock]").all():
+        clock.press("End")
+    settled(figure)
+    light = pixels(figure)
+    figure.screenshot(path=ARTEFACTS / f"{lecture_name[:2]}_{name}.png")
+    with dark(page):
+        expect(figure.get_by_role("heading")).to_have_css("color", "rgb(230, 232, 234)")
+        settled(figure)
+        figure.screenshot(path=ARTEFACTS / f"{lecture_name[:2]}_{name}_dark.png")
+        assert pixels(figure) != light
+
+
+@contextmanager
+def dark(page: Page) -> Iterator[None]:
+    """The dark theme, for a while."""
+    theme = "name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+    try:
+        page.evaluate(theme, "JupyterLab Dark")
+        page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+        yield
+    finally:
+        page.evaluate(theme, "JupyterLab Light")
+        page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
 
 
 @every_figure
@@ -167,12 +283,45 @@ def test_every_button_does_something(figure: Locator) -> None:
     for name in figure.locator("button").evaluate_all("all => all.map(n => n.dataset.control)"):
         if name in ("reset", "play"):
             continue
+        figure.locator("[data-control=reset]").click()
+        clock = figure.locator("input[data-control=clock]")
+        if name != "step" and clock.count():
+            clock.press("End")  # where other noise or another rate shows its effect
         before = look(figure)
         figure.locator(f"button[data-control={name}]").click()
         assert look(figure) != before, name
 
 
-@pytest.mark.parametrize("figure", HANDLES, indirect=True)
+@every_figure
+def test_play_runs_to_the_end(figure: Locator) -> None:
+    play = figure.locator("button[data-control=play]")
+    if play.count() == 0:
+        return
+    start = look(figure)
+    play.click()
+    clock = figure.locator("input[data-control=clock]")
+    expect(clock).to_have_js_property("value", clock.evaluate("n => n.max"))
+    settled(figure)
+    assert look(figure) != start
+
+
+@every_figure
+def test_every_option_of_every_choice_shows_something_else(figure: Locator) -> None:
+    for choice in figure.locator("select").all():
+        options = choice.locator("option").all_inner_texts()
+        assert choice.evaluate("node => node.labels[0].innerText")
+        seen = set()
+        for option in options:
+            choice.select_option(option)
+            seen.add(look(figure))
+            assert figure.locator(".sc-notice").inner_text() == ""
+        assert len(seen) == len(options) > 1
+
+
+with_handles = [(lecture, name) for lecture, name in EACH if name not in WITHOUT_HANDLES]
+
+
+@pytest.mark.parametrize("figure", with_handles, ids="-".join, indirect=True)
 def test_the_picture_follows_the_hand_and_reset_takes_it_back(figure: Locator) -> None:
     start = look(figure)
     drag(figure, (-30, -25))
@@ -183,7 +332,7 @@ def test_the_picture_follows_the_hand_and_reset_takes_it_back(figure: Locator) -
 
 
 def test_a_throw_that_clears_the_wall_is_read_out_and_kept(lecture: Page) -> None:
-    figure = shown(lecture, FIGURES["throw"])
+    figure = shown(lecture, FIGURES["01_landscapes"]["throw"])
     readout = figure.locator(".sc-readout")
     expect(readout).to_contain_text("J(θ) = 5.00 m")
     slider = figure.locator("input[data-control=theta]")
@@ -207,7 +356,7 @@ def test_a_throw_that_clears_the_wall_is_read_out_and_kept(lecture: Page) -> Non
 
 
 def test_the_wall_out_of_reach_of_every_throw_says_so(lecture: Page) -> None:
-    figure = shown(lecture, FIGURES["wall"])
+    figure = shown(lecture, FIGURES["01_landscapes"]["wall"])
     figure.locator("input[data-control=h]").press("End")
     settled(figure)
     expect(figure.locator(".sc-readout")).to_contain_text("no throw clears it: at 5.00 m")
@@ -215,7 +364,7 @@ def test_the_wall_out_of_reach_of_every_throw_says_so(lecture: Page) -> None:
 
 
 def test_gradient_ascent_is_stepped_played_paused_and_scrubbed(lecture: Page) -> None:
-    figure = shown(lecture, FIGURES["ascent_wall"])
+    figure = shown(lecture, FIGURES["01_landscapes"]["ascent_wall"])
     readout = figure.locator(".sc-readout")
     for step, distance in enumerate(("11.37", "11.90", "12.41", "5.00"), start=1):
         figure.get_by_role("button", name="Step").click()
@@ -236,7 +385,7 @@ def test_gradient_ascent_is_stepped_played_paused_and_scrubbed(lecture: Page) ->
 
 
 def test_61_starts_end_on_the_plateau_and_without_the_wall_on_the_top(lecture: Page) -> None:
-    figure = shown(lecture, FIGURES["many_starts"])
+    figure = shown(lecture, FIGURES["01_landscapes"]["many_starts"])
     figure.locator("input[data-control=clock]").press("End")
     expect(figure.locator(".sc-readout")).to_contain_text("reach the top 0")
     settled(figure)
@@ -257,39 +406,23 @@ def test_a_screen_reader_finds_names_and_numbers(figure: Locator) -> None:
     assert figure.locator(".sc-readout").get_attribute("aria-live") == "polite"
 
 
-def test_the_dark_theme_reaches_canvas_and_controls(lecture: Page) -> None:
-    figure = shown(lecture, FIGURES["throw"])
-    light = look(figure)
-    theme = "name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
-    try:
-        lecture.evaluate(theme, "JupyterLab Dark")
-        lecture.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
-        expect(figure.get_by_role("heading")).to_have_css("color", "rgb(230, 232, 234)")
-        for name in ("throw", "wall", "ascent_wall", "many_starts"):
-            shown(lecture, FIGURES[name])
-            keep(lecture, f"{name}_dark")
-        assert look(shown(lecture, FIGURES["throw"]))[0] != light[0]
-    finally:
-        lecture.evaluate(theme, "JupyterLab Light")
-        lecture.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
-
-
 def test_a_figure_survives_scrolling_away_and_running_its_cell_again(lecture: Page) -> None:
-    figure = shown(lecture, FIGURES["throw"])
+    figure = shown(lecture, FIGURES["01_landscapes"]["throw"])
     before = look(figure)
-    shown(lecture, FIGURES["many_starts"])
-    figure = shown(lecture, FIGURES["throw"])
+    shown(lecture, FIGURES["01_landscapes"]["many_starts"])
+    figure = shown(lecture, FIGURES["01_landscapes"]["throw"])
     assert look(figure) == before
     lecture.locator(".jp-CodeCell").filter(has=figure).locator(".jp-InputArea").click()
     command(lecture, "notebook:run-cell")
-    expect(lecture.locator(".sc-figure[data-ready]")).to_have_count(len(FIGURES))
-    again = shown(lecture, FIGURES["throw"])
+    figures = lecture.locator(".sc-figure[data-ready]")
+    expect(figures).to_have_count(len(FIGURES["01_landscapes"]))
+    again = shown(lecture, FIGURES["01_landscapes"]["throw"])
     drag(again, (0, -60))
     expect(again.locator(".sc-readout")).not_to_contain_text("θ = 0.350")
 
 
 def test_a_narrow_window_stacks_the_panels(lecture: Page) -> None:
-    figure = shown(lecture, FIGURES["throw"])
+    figure = shown(lecture, FIGURES["01_landscapes"]["throw"])
     wide = figure.locator("canvas").bounding_box()
     try:
         lecture.set_viewport_size({"width": 1000, "height": 1000})
@@ -301,6 +434,74 @@ def test_a_narrow_window_stacks_the_panels(lecture: Page) -> None:
         keep(lecture, "throw_narrow")
     finally:
         lecture.set_viewport_size({"width": 1400, "height": 1000})
+
+
+# --- lecture 02 -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def smoothing(lectures: Callable[[str], Page]) -> Page:
+    return lectures("02_smoothing")
+
+
+def test_samples_fall_one_by_one_and_the_mean_comes_with_its_error(smoothing: Page) -> None:
+    figure = shown(smoothing, FIGURES["02_smoothing"]["tremble"])
+    readout = figure.locator(".sc-readout")
+    expect(readout).to_contain_text("no sample yet")
+    for n in (1, 2, 3):
+        figure.get_by_role("button", name="Step").click()
+        expect(readout).to_contain_text(f"n = {n}")
+    figure.get_by_role("button", name="Play").click()
+    flying = """el => new Promise(done => {
+        const look = () => (el.figure.clock.value % 1 > 0.5 ? done(el.figure.clock.value)
+            : requestAnimationFrame(look));
+        look();
+    })"""
+    assert figure.evaluate(flying) > 3  # between two steps, with a sample on its way
+    figure.get_by_role("button", name="Pause").click()
+    figure.locator("input[data-control=clock]").press("End")
+    expect(readout).to_contain_text("mean 7.84 ± 0.11")
+    figure.get_by_role("button", name="New noise").click()
+    expect(readout).to_contain_text("mean 7.67 ± 0.11")
+    figure.get_by_role("button", name="Show every average").click()
+    expect(readout).to_contain_text("exact average 7.69")
+
+
+def test_too_much_noise_puts_the_highest_average_behind_the_wall(smoothing: Page) -> None:
+    figure = shown(smoothing, FIGURES["02_smoothing"]["surrogate"])
+    readout, sigma = figure.locator(".sc-readout"), figure.locator("input[data-control=sigma]")
+    expect(readout).to_contain_text("f(θ∗) is 10.9")
+    for place, delivered in (("0.34", "f(θ∗) is 12.7"), ("0.35", "f(θ∗) is 5")):
+        sigma.evaluate(
+            """(node, place) => { node.value = place;
+                for (const type of ['input', 'change']) node.dispatchEvent(new Event(type)); }""",
+            place,
+        )
+        expect(readout).to_contain_text(delivered)
+
+
+def test_choosing_an_objective_brings_its_own_axes(smoothing: Page) -> None:
+    figure = shown(smoothing, FIGURES["02_smoothing"]["spike"])
+    readout = figure.locator(".sc-readout")
+    expect(readout).to_contain_text("peak at θ∗ = 3")
+    figure.get_by_role("combobox").select_option("gripper")
+    expect(figure).to_contain_text("height of the brick, metres")
+    expect(readout).to_contain_text("F promises 0.133")
+    theta = figure.locator("input[data-control=theta]")
+    assert float(theta.evaluate("node => +node.max")) == pytest.approx(0.12)
+    figure.locator("[data-control=reset]").click()
+    expect(readout).to_contain_text("peak at θ∗ = 3")
+
+
+def test_noise_that_fades_climbs_over_the_wall(smoothing: Page) -> None:
+    figure = shown(smoothing, FIGURES["02_smoothing"]["anneal"])
+    readout, last = figure.locator(".sc-readout"), figure.locator("input[data-control=last]")
+    figure.locator("input[data-control=clock]").press("End")
+    expect(readout).to_contain_text("J(θ) = 11.52 m")
+    last.press("Home")
+    expect(readout).to_contain_text("J(θ) = 12.46 m")
+    figure.get_by_role("button", name="Keep the rate").click()
+    expect(readout).to_contain_text("J(θ) = 5.00 m")
 
 
 # --- figures of a test's own ----------------------------------------------------------------

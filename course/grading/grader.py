@@ -13,14 +13,14 @@ from pathlib import Path
 
 from course.checks import CheckFailed, secrets_from
 from course.grading import wire
-from course.grading.jail import LIMITS, Jail
+from course.grading.jail import LIMITS, Jail, Prisoner
 from course.grading.rows import Row, Status, TestResult
 from course.grading.session import CALLBACKS, Code, Session, Stopped, Student, Undefined
 from course.grading.session import deadline as within
 from course.grading.source import Cell, Exercise
 
 FILE_LIMIT = 300 << 20
-SUBMISSION_S = 240.0
+SMALL = 4 << 20
 LOOP = f"stopped after {LIMITS['call_s']:g} s: is there a loop that does not end?"
 ENDED = "the process ended, in the middle of your function: out of memory, or exit()?"
 REPEATED = "not run: your function was stopped in two tests already"
@@ -65,7 +65,7 @@ def grade(jail: Jail, exercise: Exercise, submission: Submission, seed: int) -> 
     draws: dict[str, list[int]] = {}
     cells: list[list[str]] = []
     try:
-        cells = read(jail, exercise, submission)
+        cells, prisoner = read(jail, exercise, submission)
     except Absent as error:
         status, said = "missing", str(error)
     except Unreadable as error:
@@ -73,7 +73,7 @@ def grade(jail: Jail, exercise: Exercise, submission: Submission, seed: int) -> 
     else:
         said = ""
         codes, twice = chosen(exercise, cells)
-        session = Session(jail, exercise, codes)
+        session = Session(jail, exercise, codes, prisoner)
         try:
             results = run_tests(session, seed, draws)
         finally:
@@ -111,25 +111,31 @@ def _noted(result: TestResult, twice: list[str]) -> TestResult:
     return TestResult(**{**vars(result), "message": f"{result.message}\n{note}".strip()})
 
 
-def read(jail: Jail, exercise: Exercise, submission: Submission) -> list[list[str]]:
-    """The cells of a submission: kind, grade_id, cell id, source.
+def read(
+    jail: Jail, exercise: Exercise, submission: Submission
+) -> tuple[list[list[str]], Prisoner | None]:
+    """The cells of a submission, each its kind, grade_id, cell id and source; and who read them.
+
+    That process has run nothing of the student's yet, and may go on to run the answers, unless
+    the notebook was so large that it has used up its memory.
 
     The notebook is parsed in the jail: it may be built to exhaust whoever reads it.
     """
     with opened(submission.folder, exercise.file) as descriptor:
+        small = os.fstat(descriptor).st_size < SMALL
         prisoner = jail.fork(descriptor)
-        try:
-            with within(LIMITS["step_s"]):
-                cells = prisoner.end.ask({"do": "read"})
-        except (wire.Violation, Stopped):
-            raise Unreadable("it takes too much time or memory") from None
-        finally:
-            prisoner.close()
-    if isinstance(cells, str):
-        raise Unreadable(wire.plain(cells))
-    if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
-        raise Unreadable("its cells are no cells")
-    return cells
+    try:
+        with within(LIMITS["step_s"]):
+            cells = prisoner.end.ask({"do": "read"})
+    except (wire.Violation, Stopped):
+        cells = "it takes too much time or memory"
+    if isinstance(cells, list) and all(_is_cell(cell) for cell in cells):
+        if small:
+            return cells, prisoner
+        prisoner.close()
+        return cells, None
+    prisoner.close()
+    raise Unreadable(wire.plain(cells) if isinstance(cells, str) else "its cells are no cells")
 
 
 def _is_cell(cell: object) -> bool:
@@ -198,13 +204,12 @@ def run_tests(session: Session, seed: int, draws: dict[str, list[int]]) -> list[
     names: dict[str, object] = {"__name__": "tests"}
     results: list[TestResult] = []
     stopped: dict[str, int] = {}
-    began = time.monotonic()
     for cell in exercise.cells[: 1 + exercise.cells.index(exercise.tests[-1])]:
         if cell.role == "answer":
             names[cell.name] = Student(session, cell.name)
             continue
         function = exercise.function(cell)
-        left = SUBMISSION_S - (time.monotonic() - began)
+        left = session.left()
         drawn: list[int] = []
         if cell.role == "test" and (left <= 0 or stopped.get(function, 0) > 1):
             said = REPEATED if left > 0 else "not run: the time for this notebook was used up"

@@ -21,10 +21,12 @@ def without_magics(source: str) -> str:
     lines = source.split("\n")
     continued = False
     for i, starts in enumerate(_statement_starts(source)):
-        if continued or (starts and MAGIC.match(lines[i])):
-            continued = lines[i].endswith("\\")
-            indent = len(lines[i]) - len(lines[i].lstrip())
-            lines[i] = " " * indent + "pass"
+        magic = starts and MAGIC.match(lines[i])
+        if magic or continued:
+            indent = lines[i][: len(lines[i]) - len(lines[i].lstrip())]
+            continues = lines[i].endswith("\\")
+            lines[i] = "" if continued else f"{indent}pass"
+            continued = continues
     return "\n".join(lines)
 
 

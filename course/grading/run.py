@@ -31,6 +31,10 @@ from course.release import ROOT, exercises, find
 
 COURSE = Path(__file__).resolve().parent.parent
 PR_SET_PDEATHSIG = 1
+UNSAFE = (
+    "course grade: answers are not jailed: the marks are honest, but what students wrote can read "
+    "and change the files of this machine"
+)
 PATIENCE_S = 900.0  # with a worker, which has deadlines of its own
 
 
@@ -84,8 +88,8 @@ def run(options: Options) -> int:
     journal = Journal(options.classroom, known)
     entries = [journal.entry(submission, seed, options) for submission in found]
     todo = [entry for entry in entries if entry.graded is None]
-    if todo:
-        Jail(known[todo[0].submission.assignment], options.isolation).close()  # or one clear line
+    if options.isolation == "process":
+        print(UNSAFE, file=sys.stderr)
     before = {id(entry): journal.row(entry.submission) for entry in todo} if options.replay else {}
     with Pool(known, options) as pool:
         marks = None if options.replay else Marks(options.classroom, known)
@@ -234,7 +238,8 @@ class Pool:
     def grade(self, entries: list[Entry]) -> Iterator[Entry]:
         """Grade them all, in any order."""
         left = list(reversed(entries))
-        jobs = min(self.options.jobs or os.cpu_count() or 1, len(left))
+        few = 1 + len(left) // 100  # a further process takes as long to start as it saves
+        jobs = min(self.options.jobs or os.cpu_count() or 1, few, len(left))
         self.workers = [self._start() for _ in range(jobs)]
         while left or any(worker.entry for worker in self.workers):
             for worker in self.workers:
@@ -260,6 +265,8 @@ class Pool:
             worker.pipe.close()
             self.workers[self.workers.index(worker)] = self._start()
             result = "the process that graded it ended"
+        if isinstance(result, Unjailed):
+            raise CourseError(str(result))
         if isinstance(result, Graded):
             entry.graded = result
         else:
@@ -280,6 +287,10 @@ class Pool:
         return Worker(process, near)
 
 
+class Unjailed(Exception):
+    """No jail can be built here; the text says why."""
+
+
 def _work(pipe: Connection, others: list, known: dict[str, Exercise], options: Options) -> None:
     """Grade what comes through the pipe, until it closes."""
     if sys.platform == "linux":
@@ -295,14 +306,20 @@ def _work(pipe: Connection, others: list, known: dict[str, Exercise], options: O
             submission, seed = pipe.recv()
         except EOFError:
             break
-        result: Graded | str = "no answer"
+        result: Graded | Unjailed | str = "no answer"
         for _ in range(2):  # a jail that has ended is built again
             try:
                 if jail is None or submission.assignment != name or not jail.alive():
                     if jail:
                         jail.close()
-                    name = submission.assignment
-                    jail = Jail(known[name], options.isolation)
+                    before, name = name, submission.assignment
+                    try:
+                        jail = Jail(known[name], options.isolation)
+                    except CourseError as error:
+                        if before:
+                            raise
+                        result = Unjailed(str(error))
+                        break
                 result = grade(jail, known[name], submission, seed)
                 if not options.replay and result.cells:
                     write_graded(options.classroom, known[name], result.row, result.cells)

@@ -82,10 +82,9 @@ class Exercise:
         return max(fits, key=len, default="")
 
     @cached_property
-    def inside(self) -> str:
-        """What of our cells runs in the jail, before the answers."""
-        parts = [_inside(cell, self.answers) for cell in self.cells]
-        return "\n".join(part for part in parts if part)
+    def inside(self) -> list[str]:
+        """The statements of our cells that run in the jail, before the answers."""
+        return [text for cell in self.cells for text in _inside(cell, self.answers)]
 
     @cached_property
     def imports(self) -> dict[str, set[str]]:
@@ -101,9 +100,11 @@ class Exercise:
 
 
 def load(name: str, root: Path = ROOT) -> Exercise:
-    """Read exercise NN_topic from solutions/."""
+    """Read exercise NN_topic from solutions/, without the instructor's pages."""
     path = root / "solutions" / name / f"{name[3:]}.ipynb"
     notebook = nbformat.read(path, as_version=4)
+    pages = [cell for cell in notebook.cells if "instructor" in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if cell not in pages]
     cells = [_cell(cell) for cell in notebook.cells if cell.cell_type == "code"]
     placeholder = str(configuration().ClearSolutions.text_stub)
     return Exercise(name, tuple(cells), notebook, placeholder)
@@ -115,13 +116,13 @@ def _cell(cell: NotebookNode) -> Cell:
     return Cell(ours.get("grade_id", cell.id), role, cell.source, float(ours.get("points", 0) or 0))
 
 
-def _inside(cell: Cell, answers: list[str]) -> str:
+def _inside(cell: Cell, answers: list[str]) -> list[str]:
     """What of a cell of ours an answer may rely on: imports, definitions and constants.
 
     It leaves out whatever calls an answer or checks one, and the data of tests.
     """
     if cell.role == "answer":
-        return ""
+        return []
     kinds: tuple[type, ...] = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
     if cell.role == "given":
         kinds = (*kinds, ast.Assign, ast.AnnAssign)
@@ -131,7 +132,7 @@ def _inside(cell: Cell, answers: list[str]) -> str:
         if isinstance(node, kinds)
         and (not isinstance(node, ast.Assign | ast.AnnAssign) or not _uses(node, answers))
     ]
-    return "\n".join(ast.unparse(node) for node in kept)
+    return [ast.unparse(node) for node in kept]
 
 
 def _uses(node: ast.AST, names: list[str]) -> bool:

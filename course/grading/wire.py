@@ -55,6 +55,9 @@ class Unsendable(Exception):
 class Foreign:
     """Stands for a value that did not cross; its class has the name of that value's class."""
 
+    def __repr__(self) -> str:
+        return f"a {type(self).__name__}"
+
 
 class Encoder:
     """Turns values into a JSON tree, and sets the tensors in it aside."""
@@ -178,9 +181,8 @@ def send(sock: socket.socket, header: dict, tensors: Sequence) -> None:
     header["data"], parts = [], []
     for x in tensors:
         if isinstance(x, Tensor):
-            flat = x.detach().contiguous().view(-1)
             kind = str(x.dtype).removeprefix("torch.")
-            shape, data = list(x.shape), flat.view(torch.uint8).numpy().tobytes()
+            shape, data = list(x.shape), _raw(x)
         else:
             little = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("<"))
             kind, shape, data = f"numpy.{x.dtype.str[1:]}", list(x.shape), little.tobytes()
@@ -193,6 +195,12 @@ def send(sock: socket.socket, header: dict, tensors: Sequence) -> None:
         sock.sendall(b"".join([struct.pack("<II", len(text), sum(map(len, parts))), text, *parts]))
     except OSError as error:
         raise Violation(f"the connection broke: {error}") from None
+
+
+def _raw(x: Tensor) -> bytes:
+    """The bytes of a tensor, whatever its strides: one element may have a stride of 0."""
+    flat = x.detach().resolve_conj().resolve_neg().reshape(-1)
+    return flat.clone(memory_format=torch.contiguous_format).view(torch.uint8).numpy().tobytes()
 
 
 def receive(sock: socket.socket) -> tuple[dict, list]:
@@ -224,7 +232,7 @@ def _buffer(sock: socket.socket, kind: str, shape: list[int], size: int) -> Tens
         itemsize = np.dtype(f"<{dtype}").itemsize
     else:
         itemsize = torch.empty(0, dtype=DTYPES[kind]).element_size()
-    if math.prod(shape) * itemsize != size or math.prod(filter(None, shape)) >= 1 << 60:
+    if math.prod(shape) * itemsize != size or math.prod(filter(None, shape)) > FRAME_LIMIT:
         raise Violation("shape and size differ")
     data = bytearray(_read(sock, size))
     if kind != dtype:
@@ -465,7 +473,8 @@ def identical(one: object, other: object) -> bool:
         same = list(one) == list(other)
         return same and identical(list(one.values()), list(other.values()))
     if isinstance(one, Tensor) and isinstance(other, Tensor):
-        one, other = one.detach().resolve_conj().numpy(), other.detach().resolve_conj().numpy()
+        same = one.dtype == other.dtype and one.shape == other.shape
+        return same and _raw(one) == _raw(other)
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         same = one.dtype == other.dtype and one.shape == other.shape
         return same and one.tobytes() == other.tobytes()

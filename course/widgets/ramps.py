@@ -97,7 +97,7 @@ def _ramp(ramp: SoftStep, eps: Tensor) -> list[Mark]:
         m.text(3, float(smooth[-1]), "*F*", "truth", dx=6, dy=4, size=14),
         m.points(eps[~on, 0], ramp(eps[~on])),
         m.points(eps[on, 0], ramp(eps[on]), kind="ball"),
-        m.text(-2.9, 0.6, f"{int(on.sum())} of {len(eps)} samples on the ramp", "sample"),
+        m.text(0.6, 0.3, f"{int(on.sum())} of {len(eps)} on the ramp", "sample"),
     ]
 
 

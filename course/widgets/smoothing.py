@@ -45,7 +45,6 @@ Landscape = Callable[[Tensor], Tensor]
 
 SAMPLES = 1000
 CLOUD = 60
-SIGMAS = 101  # as many as a slider on a logarithmic scale has places
 
 
 # --- a trembling hand -----------------------------------------------------------------------
@@ -77,7 +76,7 @@ def tremble(
             panels={
                 "landscape": [
                     *_bell(now.theta, now.sigma, low, 0.16 * (high - low)),
-                    *_shape(own, 0, math.pi / 2),
+                    *_shape(own, 0.0, math.pi / 2),
                     *(_average(own, now.theta, now.sigma, truth) if now.shown else []),
                     m.points(x[:, 0], values, t=landings(counts), fall=FALL),
                     m.handle(now.theta, low, {"x": "theta"}, arrows=[(1, 0), (-1, 0)]),
@@ -107,8 +106,7 @@ def tremble(
         ],
         [
             Slider("theta", "mean θ in radians", "*θ*", 0, 1.57, theta, under="landscape"),
-            Slider("sigma", "standard deviation σ in radians", "*σ*", 0.01, 1, sigma, unit="rad",
-                   format=".2f", log=True),
+            Slider("sigma", "standard deviation σ in radians", "*σ*", 0.01, 1, sigma, unit="rad"),
             NewNoise(),
             Toggle("shown", "Show every average", "Hide every average"),
         ],
@@ -202,12 +200,16 @@ def _shape(f: Objective, low: float, high: float) -> list[Mark]:
 
 @dataclass(frozen=True)
 class Example:
-    """An objective and how to show it: ranges of θ, f and σ, where to start, and its letters."""
+    """An objective and how to show it: ranges of θ and f, where to start, and its letters.
+
+    σ goes from `step` to `steps` times that.
+    """
 
     f: Objective
     theta: tuple[float, float]
     values: tuple[float, float]
-    sigma: tuple[float, float]
+    step: float
+    steps: int
     start: tuple[float, float]  # θ, σ
     unit: str = ""
     symbol: str = "*f*(*θ*)"
@@ -215,21 +217,21 @@ class Example:
 
 
 EXAMPLES = {
-    "wall": Example(BallWall(), (0, math.pi / 2), (0, 14.5), (0.01, 1), (0.6, 0.1), "rad",
+    "wall": Example(BallWall(), (0.0, math.pi / 2), (0, 14.5), 0.01, 60, (0.6, 0.1), "rad",
                     "*J*(*θ*), metres", (0, 0.5, 1, 1.5)),
-    "ball": Example(BallThrow(), (-1.6, 1.6), (0, 21), (0.01, 1), (0.6, 0.1), "rad",
+    "ball": Example(BallThrow(), (-1.6, 1.6), (0, 21), 0.01, 100, (0.6, 0.1), "rad",
                     "*J*(*θ*), metres", (-1.5, -1, -0.5, 0, 0.5, 1, 1.5)),
-    "bar": Example(PassFailBar(), (0, math.pi), (-0.05, 1.2), (0.01, 1), (0.6, 0.1), "rad",
+    "bar": Example(PassFailBar(), (0.0, math.pi), (-0.05, 1.2), 0.01, 100, (0.6, 0.1), "rad",
                    "1 if the ball rises above 2.5 m", (0, 1, 2, 3)),
-    "gripper": Example(PiecewiseLinear(), (-0.06, 0.12), (0, 0.17), (0.001, 0.1), (0.09, 0.01),
+    "gripper": Example(PiecewiseLinear(), (-0.06, 0.12), (0, 0.17), 0.001, 100, (0.09, 0.01),
                        "m", "height of the brick, metres", (-0.05, 0, 0.05, 0.1)),
-    "step": Example(Heaviside(), (-2, 2), (-0.05, 1.2), (0.01, 1), (-0.5, 0.3)),
-    "minus |θ|": Example(-L1(), (-2, 2), (-2.2, 0.4), (0.01, 1), (-1, 0.3)),
-    "minus θ²": Example(-2 * Quadratic(), (-2, 2), (-4.2, 0.6), (0.01, 1), (-1, 0.3)),
-    "roof": Example(PiecewiseLinear((0.0,), (0.0,), (0.0,), (1.0, -4.0)), (-2, 2), (-4.2, 0.6),
-                    (0.01, 1), (-1, 0.3)),
-    "spike": Example(Spike(), (-4.2, 4.2), (-1, 1), (0.01, 1), (2, 0.05)),
-    "wiggle": Example(-Wiggle(), (-2, 2), (-4.5, 1.5), (0.01, 1), (-1, 0.05)),
+    "step": Example(Heaviside(), (-2.0, 2.0), (-0.05, 1.2), 0.01, 100, (-0.5, 0.3)),
+    "minus |θ|": Example(-L1(), (-2.0, 2.0), (-2.2, 0.4), 0.01, 100, (-1, 0.3)),
+    "minus θ²": Example(-2 * Quadratic(), (-2.0, 2.0), (-4.2, 0.6), 0.01, 100, (-1, 0.3)),
+    "roof": Example(PiecewiseLinear((0.0,), (0.0,), (0.0,), (1.0, -4.0)), (-2.0, 2.0),
+                    (-4.2, 0.6), 0.01, 100, (-1, 0.3)),
+    "spike": Example(Spike(), (-4.2, 4.2), (-1, 1), 0.01, 30, (2, 0.05)),
+    "wiggle": Example(-Wiggle(), (-2.0, 2.0), (-4.5, 1.5), 0.01, 60, (-1, 0.05)),
 }  # fmt: skip
 
 
@@ -251,9 +253,9 @@ def surrogate(name: str = "wall", question: str = "Where does the highest averag
     def draw(now: SimpleNamespace) -> Picture:
         example = EXAMPLES[now.objective]
         peaks = _peaks(now.objective)
-        k = _nearest(peaks, now.sigma)
+        k = round(now.sigma / example.step) - 1
         at, promised, delivered = (float(part[k]) for part in peaks[1:])
-        tried = sorted({_nearest(peaks, e.sigma) for e in now.earlier} - {k})
+        tried = sorted({round(e.sigma / example.step) - 1 for e in now.earlier} - {k})
         x = now.theta + now.sigma * normal(0, CLOUD, 1, dtype=torch.float64)
         values = example.f(x)
         mean, error = float(values.mean()), float(values.std()) / math.sqrt(CLOUD)
@@ -270,13 +272,13 @@ def surrogate(name: str = "wall", question: str = "Where does the highest averag
                 "peaks": _promises(peaks, k, tried, now.shown, example),
             },
             readout=[
-                f"*σ* = **{now.sigma:.2g}** {example.unit}",
-                f"highest average at *θ*^{{∗}} = **{at:.3g}**",
+                f"*σ* = **{now.sigma:g}** {example.unit}",
+                f"peak at *θ*^{{∗}} = **{at:.3g}**",
                 f"*F* promises **{promised:.3g}**",
                 f"*f*(*θ*^{{∗}}) is **{delivered:.3g}**",
                 f"{CLOUD} samples: **{mean:.3g}** ± {error:.2g}",
             ],
-            alt=f"The objective {now.objective}, its average for σ = {now.sigma:.2g}, and what its "
+            alt=f"The objective {now.objective}, its average for σ = {now.sigma:g}, and what its "
             "highest point promises and delivers for every σ tried.",
         )  # fmt: skip
 
@@ -302,15 +304,13 @@ def surrogate(name: str = "wall", question: str = "Where does the highest averag
 def _landscape_panel(example: Example) -> Panel:
     return Panel("landscape", "Landscape", example.symbol,
                  Axis(*example.theta, example.ticks, unit=_named("*θ*", example.unit)),
-                 Axis(*example.values, 4), height=250, margin=44)  # fmt: skip
+                 Axis(*example.values, 4), height=250, margin=52)  # fmt: skip
 
 
 def _peaks_panel(example: Example) -> Panel:
-    low, high = example.sigma
     return Panel("peaks", "At the highest average", "*f* and *F* there",
-                 Axis(low, high, [low * 10**k for k in range(3) if low * 10**k <= high],
-                      unit=_named("*σ*", example.unit), log=True),
-                 Axis(*example.values, 4), height=250, margin=44, right=64)  # fmt: skip
+                 Axis(0, example.step * example.steps, 4, unit=_named("*σ*", example.unit)),
+                 Axis(*example.values, 4), height=250, margin=52, right=64)  # fmt: skip
 
 
 def _named(symbol: str, unit: str) -> str:
@@ -325,8 +325,9 @@ def _sliders(example: Example) -> list[Slider]:
     return [
         Slider("theta", "mean θ of the samples", "*θ*", *ends, theta, step, example.unit,
                f".{places}f", under="landscape"),
-        Slider("sigma", "standard deviation σ of the noise", "*σ*", *example.sigma, sigma,
-               unit=example.unit, format=".2~g", under="peaks", log=True),
+        Slider("sigma", "standard deviation σ of the noise", "*σ*", example.step,
+               example.step * example.steps, sigma, example.step, example.unit, "~g",
+               under="peaks"),
     ]  # fmt: skip
 
 
@@ -334,18 +335,13 @@ def _sliders(example: Example) -> list[Slider]:
 def _peaks(name: str) -> Peaks:
     """On a grid of 1001 points; in the middle of those that are equally high."""
     example = EXAMPLES[name]
-    low, high = example.sigma
-    sigma = low * (high / low) ** torch.linspace(0, 1, SIGMAS, dtype=torch.float64)
+    sigma = example.step * torch.arange(1, example.steps + 1, dtype=torch.float64)
     theta = torch.linspace(*example.theta, 1001, dtype=torch.float64).round(decimals=9) + 0.0
     F = torch.stack([example.f.smoothed(theta[:, None], float(s)) for s in sigma])
     highest = F.amax(-1)
     top = F >= highest[:, None] - 1e-12
     middle = [int(row.nonzero()[row.sum() // 2]) for row in top]
     return Peaks(sigma, theta[middle], highest, example.f(theta[middle][:, None]))
-
-
-def _nearest(peaks: Peaks, sigma: float) -> int:
-    return int((peaks.sigma.log() - math.log(sigma)).abs().argmin())
 
 
 def _landscape(example: Example, theta: float, sigma: float) -> list[Mark]:
@@ -362,15 +358,13 @@ def _landscape(example: Example, theta: float, sigma: float) -> list[Mark]:
 
 def _peak(at: float, promised: float, delivered: float, example: Example) -> list[Mark]:
     """The highest point of F, and f below or above it."""
-    low, high = example.theta
-    late = at > low + 0.8 * (high - low)
     return [
+        m.line([example.theta[0], at], [delivered, delivered], "link"),
         m.line([at, at], [promised, delivered], "guide"),
         m.points(at, promised, "truth", kind="ball"),
         m.points(at, delivered, kind="current"),
-        m.text(at, delivered, f"*f*(*θ*^{{∗}}) = {delivered:.3g}", "sample",
-               align="right" if late else "left", dx=-16 if late else 16, dy=-10),
-    ]  # fmt: skip
+        m.value("y", delivered, f"{delivered:.3g}"),
+    ]
 
 
 def _promises(peaks: Peaks, k: int, tried: list[int], shown: bool, example: Example) -> list[Mark]:

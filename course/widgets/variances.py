@@ -48,6 +48,7 @@ from smoothlib import (
 )
 
 Estimator = Callable[[Objective, Tensor, float, Tensor], Tensor]
+ErrorOf = Callable[[Tensor, Tensor, int], Tensor]
 
 REPEATS = batches(1000)[1:]
 TYPICAL = 7  # a seed whose first batches lie about as far off as batches do
@@ -85,7 +86,7 @@ def measured_bias(estimator: Estimator | None = None, n: int = 50) -> Figure:
         truth = float(case.f.smoothed_grad(at, case.sigma))
         found = draws(now.what, int(now.seed))
         off = {name: running_mean(means, REPEATS)[0] - truth for name, means in found.items()}
-        chance = _expected_distances(case, n) if now.chance and not estimator else {}
+        chance = _expected_distances(case, n) if not estimator and now.chance else {}
         return Picture(
             panels={name: _pile(means, rows[name][1], truth) for name, means in found.items()}
             | {
@@ -109,7 +110,7 @@ def measured_bias(estimator: Estimator | None = None, n: int = 50) -> Figure:
     first = next(iter(CASES))
     toggle = [] if estimator else [Toggle("chance", "Show pure chance", "Hide pure chance")]
     return Figure(
-        "You are off by so much. Is it a bias?",
+        f"{'Yours, off' if estimator else 'You are off'} by so much. Is it a bias?",
         f"Each dot is the mean of {n} samples. Press play: the right shows how far the mean of "
         "all dots so far is from the truth.",
         [Column(views[first].panels[:3]), Column(views[first].panels[3:], 1.1)],
@@ -490,16 +491,19 @@ def _by_baseline(what: str, n: int, seed: int) -> dict[str, Tensor]:
 # --- which error wins -----------------------------------------------------------------------
 
 
-def which_wins() -> Figure:
-    """A map over θ and σ of which estimator has the smaller error of the mean of n samples."""
+def which_wins(error: ErrorOf | None = None) -> Figure:
+    """A map over θ and σ of which estimator has the smaller error of the mean of n samples.
+
+    `error(bias, variance, n)`, if given, says how large that error is; tensors in, tensor out.
+    """
     wall = BallWall()
+    of = error or _root_mean_square
 
     def draw(now: SimpleNamespace) -> Picture:
         n = round(now.n)
         grid = error_map()
         zero = grid.centred if now.baseline else grid.plain
-        first = (grid.bias**2 + grid.first / n).sqrt()
-        wins = (zero / n).sqrt() < first
+        wins = _error(of, 0 * grid.bias, zero, n) < _error(of, grid.bias, grid.first, n)
         at = _point(now.theta)
         truth = float(wall.smoothed_grad(at, now.sigma))
         eps = normal(0, 100 * n, 1, dtype=torch.float64)
@@ -557,6 +561,21 @@ def which_wins() -> Figure:
     )  # fmt: skip
 
 
+def _root_mean_square(bias: Tensor, variance: Tensor, n: int) -> Tensor:
+    return (bias**2 + variance / n).sqrt()
+
+
+def _error(error: ErrorOf, bias: Tensor, variance: Tensor, n: int) -> Tensor:
+    found = error(bias, variance, n)
+    if not isinstance(found, Tensor) or found.shape != bias.shape:
+        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(
+            f"your function returned {shape} for bias and variance of shape {tuple(bias.shape)}; "
+            "one error for each is wanted"
+        )
+    return found.detach()
+
+
 def _batch_pile(means: Tensor, role: str, truth: float) -> list[Mark]:
     return [
         m.curve([truth, truth], [0, 1], "truth", width=2),
@@ -577,7 +596,8 @@ class ErrorMap(SimpleNamespace):
 def error_map() -> ErrorMap:
     """Of the ball over the wall: the bias of first-order, and the variances of one sample."""
     theta = torch.linspace(*MAP_THETA, 60, dtype=torch.float64)[None, :, None]
-    sigma = torch.logspace(*map(math.log10, MAP_SIGMA), 40, dtype=torch.float64)[:, None]
+    low, high = map(math.log10, MAP_SIGMA)
+    sigma = torch.logspace(low, high, 40, dtype=torch.float64)[:, None]
     each = variance_exact(BallWall(), theta, sigma)
     return ErrorMap(
         bias=bias_exact(BallWall(), theta, sigma)[..., 0],

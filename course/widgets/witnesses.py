@@ -44,7 +44,7 @@ def printed_slope() -> Figure:
                 f"slopes **{float(slopes[0][-1]):.2f}** ± {float(slopes[1][-1]):.2f}",
                 f"printed **{float(_printed(at, now.sigma)[-1]):.2f}**",
             ],
-            aside=f"printed is {100 * abs(gap):.1f} % too {'low' if gap < 0 else 'high'}",
+            aside=f"{100 * abs(gap):.1f} % too {'low' if gap < 0 else 'high'}",
             alt="The slope of the average cost over the angle: the exact curve, the printed one, "
             "and two series of measurements; beside it how far off the printed one is for every σ.",
         )  # fmt: skip

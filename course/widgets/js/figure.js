@@ -343,9 +343,10 @@ class FigureView {
 
   placeUnder({ input, wrap, under, low, high }) {
     const panel = this.panels.find(({ spec }) => spec.name === under);
+    const ends = [panel.x(low), panel.x(high)];
     const alone = panel.spec.scene && input.dataset.control === "clock"; // that axis is not time
-    const ends = alone ? [panel.left + 52, panel.right - 56] : [panel.x(low), panel.x(high)];
-    const [left, right] = ends.every(Number.isFinite) ? ends : panel.x.range(); // steps under a log axis
+    const whole = ends.every(Number.isFinite) ? ends : panel.x.range(); // steps under a log axis
+    const [left, right] = alone ? [panel.left + 52, panel.right - 56] : whole;
     for (const { at, node } of input.dataset.control === "clock" ? this.phases : []) {
       node.style.left = `${THUMB / 2 + (right - left) * (at - low) / (high - low)}px`;
     }

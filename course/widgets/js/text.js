@@ -45,22 +45,20 @@ function drawText(ctx, source, x, y, { size = 12, weight = 400, color, align = "
   };
   const widths = runs.map(measure);
   const total = widths.reduce((a, b) => a + b, 0);
-  let at = x - (align === "center" ? total / 2 : align === "right" ? total : 0);
+  const at = x - (align === "center" ? total / 2 : align === "right" ? total : 0);
   ctx.textAlign = "left";
   ctx.textBaseline = "alphabetic";
-  runs.forEach((run, i) => {
+  const each = (paint) => runs.reduce((left, run, i) => {
     ctx.font = runFont(run, size, weight);
-    const shift = run.sub ? size * 0.25 : run.sup ? -size * 0.4 : 0;
-    if (halo) {
-      ctx.strokeStyle = halo;
-      ctx.lineWidth = 5;
-      ctx.lineJoin = "round";
-      ctx.setLineDash([]);
-      ctx.strokeText(run.text, at, y + shift);
-    }
-    ctx.fillStyle = color;
-    ctx.fillText(run.text, at, y + shift);
-    at += widths[i];
-  });
+    paint(run.text, left, y + (run.sub ? size * 0.25 : run.sup ? -size * 0.4 : 0));
+    return left + widths[i];
+  }, at);
+  if (halo) { // of the whole line first, or that of one run would cover the end of the last
+    Object.assign(ctx, { strokeStyle: halo, lineWidth: 5, lineJoin: "round" });
+    ctx.setLineDash([]);
+    each((...place) => ctx.strokeText(...place));
+  }
+  ctx.fillStyle = color;
+  each((...place) => ctx.fillText(...place));
   return total;
 }

@@ -1,0 +1,230 @@
+"""`course grade`: marks into the gradebook, once, whatever happens to the run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from nbgrader.api import Gradebook
+
+from course import CourseError, cli
+from course.grading import run as running
+from course.grading.rows import Row
+from course.grading.run import Options
+from tests.attacks import NAME, NOTEBOOK, submission
+from tests.classrooms import MARKS, classroom, expected, grade, submit
+from tests.exercises import ROOT
+from tests.jails import require_jail
+from tests.postgresql import server
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four submissions, graded."""
+    require_jail()
+    folder = classroom(tmp_path_factory.mktemp("graded") / "class")
+    grade(folder, "--json", str(folder / "rows.json"))
+    return folder
+
+
+def rows(folder: Path) -> dict[str, Row]:
+    found = [Row.from_json(row) for row in json.loads((folder / "rows.json").read_text())]
+    return {row.student: row for row in found}
+
+
+def in_gradebook(url: str) -> dict[str, float]:
+    """Points of the tests, by student; fails if a submission is there twice."""
+    with Gradebook(url) as gradebook:
+        found = gradebook.assignment_submissions(NAME)
+        names = [submission.student.id for submission in found]
+        assert len(names) == len(set(names))
+        return {
+            s.student.id: sum(
+                grade.auto_score
+                for notebook in s.notebooks
+                for grade in notebook.grades
+                if grade.cell.cell_type == "code"
+            )
+            for s in found
+        }
+
+
+def test_a_row_says_what_every_test_gave(graded: Path) -> None:
+    found = rows(graded)
+    assert {name: row.score for name, row in found.items()} == expected()
+    raw = json.loads((graded / "rows.json").read_text())[0]
+    assert list(raw) == [
+        "student", "assignment", "status", "score", "max_score", "tests", "seconds"
+    ]  # fmt: skip
+    assert list(raw["tests"][0]) == ["name", "function", "points", "earned", "hidden", "message"]
+    wrong = {test.name: test for test in found["wrong-0"].tests}
+    assert "Your k is twice" in wrong["test_wall_angles_default"].message
+    assert wrong["test_wall_angles_hidden"].hidden
+    assert wrong["test_wall_angles_hidden"].message.startswith("Hidden test: other walls")
+    assert "not started" in found["untouched-0"].tests[0].message
+
+
+def test_the_gradebook_has_the_marks_and_waits_for_a_person(graded: Path) -> None:
+    url = f"sqlite:///{graded}/gradebook.db"
+    assert in_gradebook(url) == expected()
+    with Gradebook(url) as gradebook:
+        waits = {s.student.id: s.needs_manual_grade for s in gradebook.assignment_submissions(NAME)}
+        assert waits == {f"{name}-0": name == "explained" for name in MARKS}
+
+
+def test_points_of_a_person_stay(graded: Path, tmp_path: Path) -> None:
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
+        found = gradebook.find_grade("explain_the_fall", "landscapes", NAME, "explained-0")
+        found.manual_score, found.needs_manual_grade = 1.5, False
+        gradebook.db.commit()
+    grade(graded, "--fresh", "--student", "explained-0")
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
+        submission = gradebook.find_submission(NAME, "explained-0")
+        assert (submission.score, submission.needs_manual_grade) == (11.5, False)
+
+
+def test_the_formgrader_finds_a_notebook_with_what_the_tests_said(graded: Path) -> None:
+    path = graded / "autograded" / "wrong-0" / NAME / NOTEBOOK
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    cells = {cell.id: cell for cell in notebook.cells}
+    assert "root = math.sqrt" in cells["wall_angles"].source
+    [output] = cells["test_wall_angles_default"].outputs
+    assert output.output_type == "error" and "Your k is twice" in output.evalue
+
+
+def test_a_second_run_grades_only_what_has_changed(graded: Path) -> None:
+    before = rows(graded)
+    submit(graded, "wrong-0", submission())
+    grade(graded, "--json", str(graded / "rows.json"))
+    after = rows(graded)
+    assert after["wrong-0"].score == 0
+    assert after["solved-0"].seconds == before["solved-0"].seconds
+    assert in_gradebook(f"sqlite:///{graded}/gradebook.db")["wrong-0"] == 0
+    submit(graded, "wrong-0", classroom_notebook("wrong"))
+    grade(graded, "--json", str(graded / "rows.json"))
+    assert rows(graded)["wrong-0"].score == MARKS["wrong"]
+
+
+def classroom_notebook(name: str) -> nbformat.NotebookNode:
+    from tests.classrooms import MADE
+
+    return MADE[name]
+
+
+def test_every_run_draws_other_inputs_and_a_replay_the_same(graded: Path) -> None:
+    def draws() -> dict:
+        [path] = (graded / "grading" / NAME).glob("solved-0-*.json")
+        return json.loads(path.read_text())
+
+    first = draws()
+    assert set(first["draws"]) == {f"test_{name}_hidden" for name in
+                                   ("wall_angles", "wall_distance", "gradient_ascent")}  # fmt: skip
+    said = grade(graded, "--replay", "--student", "solved-0")
+    assert f"10  as before  (seed {first['seed']})" in said
+    assert draws() == first
+    grade(graded, "--fresh", "--student", "solved-0")
+    assert draws()["draws"] != first["draws"]
+
+
+def start(folder: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "course.cli", "grade", "--classroom", str(folder), "--jobs", "2"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_marks(tmp_path: Path) -> None:
+    require_jail()
+    folder = classroom(tmp_path / "class", copies=4)
+    interrupted = start(folder)
+    journal = folder / "grading" / NAME
+    while len(list(journal.glob("*.json"))) < 5:
+        time.sleep(0.05)
+        assert interrupted.poll() is None
+    children = psutil.Process(interrupted.pid).children(recursive=True)
+    os.kill(interrupted.pid, signal.SIGKILL)
+    interrupted.wait()
+    _, left = psutil.wait_procs(children, timeout=10)
+    assert [p for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
+    done = len(list(journal.glob("*.json")))
+    assert 5 <= done < 16
+    grade(folder, "--json", str(folder / "rows.json"))
+    assert {name: row.score for name, row in rows(folder).items()} == expected(4)
+    assert in_gradebook(f"sqlite:///{folder}/gradebook.db") == expected(4)
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_end_with_the_same_marks(tmp_path: Path) -> None:
+    require_jail()
+    folder = classroom(tmp_path / "class", copies=2)
+    runs = [start(folder) for _ in range(2)]
+    assert [run.wait() for run in runs] == [0, 0]
+    assert in_gradebook(f"sqlite:///{folder}/gradebook.db") == expected(2)
+    assert len(list((folder / "grading" / NAME).glob("*.json"))) == 8
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    with server() as url:
+        yield url
+
+
+@pytest.mark.slow
+def test_marks_go_into_a_postgresql_server_too(postgresql: str, tmp_path: Path) -> None:
+    require_jail()
+    folder = classroom(tmp_path / "class")
+    grade(folder, COURSE_GRADEBOOK=postgresql)
+    grade(folder, "--fresh", COURSE_GRADEBOOK=postgresql)
+    assert in_gradebook(postgresql) == expected()
+    assert not (folder / "gradebook.db").exists()
+
+
+def test_without_a_jail_it_stops_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    folder = classroom(tmp_path / "class")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cli.main(["grade", "--classroom", str(folder)]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "apt-get install bubblewrap" in line and "--isolation=process" in line
+
+
+@pytest.mark.slow
+def test_without_isolation_the_marks_are_the_same_and_it_says_so(tmp_path: Path) -> None:
+    folder = classroom(tmp_path / "class")
+    said = grade(folder, "--isolation=process", "--json", str(folder / "rows.json"))
+    assert {name: row.score for name, row in rows(folder).items()} == expected()
+    assert "not jailed" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--assignment", "77"], "no exercise '77'; there are: 01_landscapes"),
+        (["--student", "../x"], "'../x' is no student's name"),
+        (["--replay"], "has no mark that could be replayed"),
+    ],
+)
+def test_what_cannot_be_graded_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list[str], says: str
+) -> None:
+    folder = classroom(tmp_path / "class")
+    assert cli.main(["grade", "--classroom", str(folder), *arguments]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert says in line
+
+
+def test_a_folder_without_submissions_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match="there is no folder"):
+        running.run(Options(classroom=tmp_path))
