@@ -23,6 +23,7 @@ from tests.browser import screenshot as keep
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)
+SIMULATED_MS = 120_000  # all lifts of a gripper, on a busy machine
 
 FIGURES = {
     "01_landscapes": {
@@ -71,6 +72,14 @@ FIGURES = {
         "batch_baselines": "Subtract what?",
         "which_wins": "Where is which gradient nearer to the truth?",
     },
+    "06_gripper": {
+        "lift": "How low should the hand close?",
+        "noisy_lift": "The hand trembles. Which way should it go?",
+        "what_smooths": "Every try in another world. What does the average look like?",
+        "robust_grasp": "Where should a hand close that never comes out quite where it was sent?",
+        "train": "Can the hand learn to lift from a bad start?",
+        "own_training": "Your estimate: does the hand learn to lift?",
+    },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
 WITHOUT_HANDLES = {
@@ -85,6 +94,7 @@ WITHOUT_HANDLES = {
     "own_estimator",
     "variances",
     "batch_baselines",
+    "robust_grasp",
 }
 
 
@@ -126,6 +136,7 @@ def shown(page: Page, question: str) -> Locator:
     found = page.locator(".sc-figure[data-ready]").filter(has_text=question)
     found.scroll_into_view_if_needed()
     found.locator("[data-control=reset]").click()
+    expect(found.locator(".sc-readout")).not_to_contain_text("simulating", timeout=SIMULATED_MS)
     settled(found)
     return found
 
@@ -297,9 +308,10 @@ def test_play_runs_to_the_end(figure: Locator) -> None:
     play = figure.locator("button[data-control=play]")
     if play.count() == 0:
         return
+    clock = figure.locator("input[data-control=clock]")
+    clock.press("Home")
     start = look(figure)
     play.click()
-    clock = figure.locator("input[data-control=clock]")
     expect(clock).to_have_js_property("value", clock.evaluate("n => n.max"))
     settled(figure)
     assert look(figure) != start

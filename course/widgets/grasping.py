@@ -59,6 +59,7 @@ def noisy_lift() -> Figure:
                           player._ring(now.z)],
                 "landscape": [
                     *objective(),
+                    *_outcomes(),
                     m.line([LOW, now.z], [float(LIFT(at))] * 2, "link"),
                     m.points(at + now.sigma * eps, LIFT(at + now.sigma * eps)),
                     *_average(now.z, now.sigma, truth if now.truth else None),
@@ -96,12 +97,14 @@ def noisy_lift() -> Figure:
 
 
 def objective() -> list[Mark]:
-    """The landscape of the nominal gripper, in mm, with its cliffs and what happens beyond."""
-    z, height = outline(LIFT, LOW, HIGH)
-    floor = float(height[0])
+    """The landscape of the nominal gripper, in mm, with its cliffs."""
+    return [*drops(LIFT, LOW, HIGH), m.curve(*outline(LIFT, LOW, HIGH))]
+
+
+def _outcomes() -> list[Mark]:
+    """In words, at both ends: why the brick stays on the table there."""
+    floor = LIFT.left[0]
     return [
-        *drops(LIFT, LOW, HIGH),
-        m.curve(z, height),
         m.text(LOW, floor, "jams", "objective", dx=4, dy=14, halo=False),
         m.text(HIGH, floor, "misses", "objective", align="right", dy=14, halo=False),
     ]
@@ -282,6 +285,7 @@ def robust_grasp() -> Figure:
             panels={
                 "landscape": [
                     *objective(),
+                    *_outcomes(),
                     average_curve(width),
                     m.line([top, top], [0, reached], "guide"),
                     m.points(top, reached, "truth", kind="current"),

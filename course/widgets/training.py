@@ -127,9 +127,9 @@ def _figure(path: Callable[[SimpleNamespace], Tensor], name: str) -> Figure:
                 "landscape": [
                     *objective(),
                     average_curve(now.sigma),
-                    _tries(found["zero-order"], now.sigma, int(now.seed)),
                     *(mark for name in reversed(found)
                       for mark in _climber(found[name], heights[name], ROLES[name])),
+                    _tries(found["zero-order"], now.sigma, int(now.seed)),
                     m.handle(now.z0, 0, {"x": "z0"}, arrows=[(1, 0), (-1, 0)]),
                 ],
                 "steps": _progress(heights, words),
@@ -138,13 +138,14 @@ def _figure(path: Callable[[SimpleNamespace], Tensor], name: str) -> Figure:
                 [f"step **{k}**" for k in TIMES.tolist()],
                 *(_where(words[name], path, heights[name]) for name, path in found.items()),
             ],
-            aside=f"{N} tries a step",
             alt="A hand after each step of its training; beside it the landscape with the path of "
             "the training, and the height of the brick after each step.",
         )  # fmt: skip
 
     return Figure(
-        "Can the hand learn to lift from a bad start?",
+        "Your estimate: does the hand learn to lift?"
+        if name == "yours"
+        else "Can the hand learn to lift from a bad start?",
         f"Choose where it closes at first, then press play. Dots: the {N} tries of a step. The "
         "outlined hand follows slopes.",
         [
@@ -184,16 +185,20 @@ def _scene(result: Result, found: dict[str, Tensor]) -> list[Mark]:
         m.line([-200, 200], [0, 0], "ground"),
         m.text(-195, TOP - 16, "after each lift"),
     ]
-    for name in reversed(found):
-        z_hand, half, x, z, angle = _ends(result, found[name])
-        look = "hand" if name == "zero-order" else "ghost"
-        hand = [m.body(shapes.left, -half, z_hand, look=look, t=TIMES),
-                m.body(shapes.right, half, z_hand, look=look, t=TIMES)]  # fmt: skip
-        if name == "zero-order":
-            hand += [m.body(shapes.hand, 0 * x, z_hand, look=look, t=TIMES)]
-        brick = "sample" if name == "zero-order" else "before"
-        marks += [*hand, m.body(shapes.brick, x, z, angle, look=brick, t=TIMES)]
-    return marks
+    z_hand, half, x, z, angle = _ends(result, found["first-order"])
+    marks += [
+        m.body(shapes.left, -half, z_hand, look="ghost", t=TIMES),
+        m.body(shapes.right, half, z_hand, look="ghost", t=TIMES),
+        m.body(shapes.brick, x, z, angle, look="before", t=TIMES),
+    ]
+    z_hand, half, x, z, angle = _ends(result, found["zero-order"])
+    return [
+        *marks,
+        m.body(shapes.left, -half, z_hand, look="hand", t=TIMES),
+        m.body(shapes.right, half, z_hand, look="hand", t=TIMES),
+        m.body(shapes.hand, 0 * x, z_hand, look="hand", t=TIMES),
+        m.body(shapes.brick, x, z, angle, look="sample", t=TIMES),
+    ]
 
 
 def _ends(result: Result, path: Tensor) -> tuple[Tensor, ...]:
