@@ -199,7 +199,6 @@ def what_smooths() -> Figure:
                 f"true slope **{truth:+.2f}**",
                 *(f"{name} **{_error(rows)}**" for name, rows in found.items()),
             ],
-            aside=f"{SAMPLES} tries",
             alt="Landscapes of 24 worlds with their average; beside it the true slope at z and "
             "two estimates with their errors.",
         )  # fmt: skip
@@ -214,7 +213,7 @@ def what_smooths() -> Figure:
             Column([Panel("worlds", "Reward", "in 24 worlds, and their average, mm",
                           Axis(LOW, HIGH, (-20, 0, 20, 40, 60), unit="*z*, mm"),
                           Axis(0, 300, (0, 100, 200)), height=260)], 1.2),
-            Column([Panel("gradients", "Gradients at *z*", "± 2 standard errors, mm per mm",
+            Column([Panel("gradients", "Gradients at *z*", f"from {SAMPLES} tries, ± 2 standard errors",
                           Axis(-26, 26, (-20, -10, 0, 10, 20)), Axis(3.6, 0.2, ()), margin=8)]),
         ],
         [
@@ -232,7 +231,7 @@ def what_smooths() -> Figure:
 
 def _spread(source: worlds.Source) -> Slider:
     low, start, high = source.range
-    return Slider("spread", f"{source.words} in {source.unit}", source.symbol, low, high, start,
+    return Slider("spread", f"{source.words} in {source.unit}", "spread", low, high, start,
                   1, unit=source.unit, format=".0f")  # fmt: skip
 
 

@@ -38,7 +38,6 @@ class Source:
     `heights(spread)` are the brick's heights in WORLDS worlds over GRID, mm, (WORLDS, m).
     """
 
-    symbol: str
     unit: str
     words: str
     range: tuple[float, float, float]  # lowest, start, highest spread
@@ -107,10 +106,10 @@ def between(z: Float[Tensor, " s"], height: Float[Tensor, "k s"]) -> Float[Tenso
 
 
 SOURCES = {
-    "error of the height sensor": Source("*τ*", "mm", "sd of the error", (0, 5, 12), _sensor),
-    "place of the brick": Source("sd", "mm", "sd of x0", (0, 25, 40), _off_centre),
-    "friction of the table": Source("sd", "%", "sd of friction", (0, 20, 25), _table_friction),
-    "size of the brick": Source("sd", "mm", "sd of its height", (0, 5, 10), _brick_size),
+    "error of the height sensor": Source("mm", "sd of the error", (0, 5, 12), _sensor),
+    "place of the brick": Source("mm", "sd of x0", (0, 25, 40), _off_centre),
+    "friction of the table": Source("%", "sd of friction", (0, 20, 25), _table_friction),
+    "size of the brick": Source("mm", "sd of its height", (0, 5, 10), _brick_size),
 }
 
 
