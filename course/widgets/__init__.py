@@ -13,6 +13,6 @@ from course.widgets.smoothing import surrogate, tremble
 from course.widgets.stepping import climb_by_scores, step_sizes
 from course.widgets.surrogates import fingerprints
 from course.widgets.throwing import move_the_wall, throw
-from course.widgets.training import train, train_yours
+from course.widgets.training import train, train_yours, watch_training
 from course.widgets.variances import batch_baselines, measured_bias, variances, which_wins
 from course.widgets.witnesses import printed_slope

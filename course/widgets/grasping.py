@@ -213,7 +213,8 @@ def what_smooths() -> Figure:
             Column([Panel("worlds", "Reward", "in 24 worlds, and their average, mm",
                           Axis(LOW, HIGH, (-20, 0, 20, 40, 60), unit="*z*, mm"),
                           Axis(0, 300, (0, 100, 200)), height=260)], 1.2),
-            Column([Panel("gradients", "Gradients at *z*", f"from {SAMPLES} tries, ± 2 standard errors",
+            Column([Panel("gradients", "Gradients at *z*",
+                          f"from {SAMPLES} tries, ± 2 standard errors",
                           Axis(-26, 26, (-20, -10, 0, 10, 20)), Axis(3.6, 0.2, ()), margin=8)]),
         ],
         [

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from course.gripper_shapes import outlines
+from course.gripper_shapes import MM, outlines
 from course.widgets import gripper as player
 from course.widgets import marks as m
 from course.widgets.figure import Axis, Clock, Column, Figure, NewNoise, Panel, Picture, Slider
@@ -16,7 +16,7 @@ from course.widgets.gripper import HIGH, LOW, TOP
 from course.widgets.marks import Mark
 from course.widgets.worlds import LIFT, PARAMS
 from smoothlib import Objective, ascend, first_order, leave_one_out, normal, zero_order
-from smoothlib.gripper import Result
+from smoothlib.gripper import Result, rollout
 
 Estimator = Callable[[Objective, Tensor, float, Tensor], Tensor]
 Reward = Callable[[Tensor], Tensor]
@@ -68,6 +68,22 @@ def train_yours(training: Training, reward: Reward | None = None) -> Figure:
         return found.detach().double()
 
     return _figure(path, "yours")
+
+
+def watch_training(path: Tensor) -> Figure:
+    """The last lift of a training in the simulator, and the first as its ghost.
+
+    `path` is that of z_close in mm, (steps + 1,). Simulating takes some seconds.
+    """
+    lifts = rollout(path[[-1, 0]].detach().double() / MM, record_every=20).trajectory
+    assert lifts is not None
+    return player.watch(
+        lifts,
+        ghost=lifts,
+        ghost_which=1,
+        question="Does it hold?",
+        rules="Press play. The pale hand is the one before the training.",
+    )
 
 
 def _climb(gradient: Estimator, z0: float, sigma: float, seed: int) -> Tensor:
@@ -205,7 +221,7 @@ def _ends(result: Result, path: Tensor) -> tuple[Tensor, ...]:
     """Hand, half opening, x, z, mm, and angle at the end of the lift, for each z of the path."""
     at = path.round().clamp(LOW, HIGH).long() - LOW
     state = result.state
-    z_hand, w, x, z = (1000 * c[at] for c in (state.z_hand, state.w, state.x, state.z))
+    z_hand, w, x, z = (MM * c[at] for c in (state.z_hand, state.w, state.x, state.z))
     return z_hand, w / 2, x, z, state.angle[at]
 
 
