@@ -1,56 +1,23 @@
-"""Exercise 02: wrong answers are named, right ones pass however they are written."""
+"""Exercise 02: what is special to it. Answers, right and wrong, are in test_exercises.py."""
 
 import contextlib
-import copy
 import io
 import math
 import re
-import runpy
-from collections.abc import Callable
 
 import pytest
 import torch
 
-from course.checks import CheckFailed, Known
-from course.mistakes import smoothing as mistakes
+from course.checks import CheckFailed
 from course.widgets import anneal
 from smoothlib import BallWall, PiecewiseLinear, Quadratic, normal
-from tests.exercises import ROOT, points, read, run
+from tests.exercises import read, right
 
 NAME = "02_smoothing"
 SOLUTION = read("solutions", NAME)
 TEXT = " ".join(" ".join(c.source for c in SOLUTION.cells if c.cell_type == "markdown").split())
-KNOWN = {
-    "smoothed_value_mc": mistakes.SMOOTHED_VALUE_MC,
-    "smoothed_ball": mistakes.SMOOTHED_BALL,
-    "smoothed_step": mistakes.SMOOTHED_STEP,
-    "smoothed_abs": mistakes.SMOOTHED_ABS,
-    "smoothed_piecewise": mistakes.SMOOTHED_PIECEWISE,
-    "mirrored_value": mistakes.MIRRORED_VALUE,
-    "annealed_ascent": mistakes.ANNEALED_ASCENT,
-}
-MISTAKES = [(name, mistake) for name, known in KNOWN.items() for mistake in known.mistakes]
-RIGHT = runpy.run_path(str(ROOT / "tests" / "right" / f"{NAME}.py"))["RIGHT"]
+RIGHT = right(NAME)
 SEEDS = 25
-
-each_mistake = pytest.mark.parametrize(
-    ("name", "mistake"), MISTAKES, ids=lambda x: getattr(x, "__name__", x)
-)
-
-
-def squeeze(text: str | None) -> str:
-    return " ".join((text or "").split())
-
-
-def failures(name: str, answer: Callable) -> dict[str, str]:
-    """What the tests of one function say of an answer to it; none of the other functions is run."""
-    part = copy.copy(SOLUTION)
-    part.cells = [
-        cell
-        for cell in SOLUTION.cells
-        if not cell.id.startswith("test_") or cell.id.startswith(f"test_{name}_")
-    ]
-    return {test: str(error) for test, error in run(part, {name: answer}).items() if error}
 
 
 def worked(*cells: str) -> tuple[dict, str]:
@@ -59,69 +26,9 @@ def worked(*cells: str) -> tuple[dict, str]:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         for cell in SOLUTION.cells:
-            if cell.id in (*KNOWN, "setup", "witness", "suspect", "repeated", *cells):
+            if cell.id in (*RIGHT, "setup", "witness", "suspect", "repeated", *cells):
                 exec(cell.source, names)
     return names, printed.getvalue()
-
-
-def test_the_solution_earns_every_point() -> None:
-    assert set(run(SOLUTION, {}).values()) == {None}
-    written = sum(
-        c.metadata["nbgrader"]["points"]
-        for c in SOLUTION.cells
-        if c.cell_type == "markdown" and "nbgrader" in c.metadata
-    )
-    assert (sum(points(SOLUTION).values()), written) == (17, 3)
-    assert "There are 20 points: 17 for the functions" in TEXT and "and 3 for two written" in TEXT
-
-
-def test_an_untouched_release_says_not_started() -> None:
-    outcomes = run(read("exercises", NAME), {})
-    messages = {str(error) for name, error in outcomes.items() if not name.endswith("_hidden")}
-    assert messages == {f"{name}: not started" for name in KNOWN}
-
-
-def test_an_untouched_release_fails_the_hidden_tests() -> None:
-    stubs = dict.fromkeys(KNOWN, not_written)
-    assert all(isinstance(error, CheckFailed) for error in run(SOLUTION, stubs).values())
-
-
-def not_written(*args: object) -> None:
-    raise NotImplementedError
-
-
-@each_mistake
-def test_a_known_mistake_loses_points_and_its_first_message_names_it_alone(
-    name: str, mistake: Callable
-) -> None:
-    failed = failures(name, mistake)
-    assert failed
-    assert f"likely {squeeze(mistake.__doc__)} reread" in squeeze(next(iter(failed.values())))
-
-
-@each_mistake
-def test_a_message_holds_nothing_that_jupyterlab_takes_for_a_path(
-    name: str, mistake: Callable
-) -> None:
-    assert "/" not in squeeze(mistake.__doc__)
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"), [(name, f) for name, answers in RIGHT.items() for f in answers]
-)
-def test_a_right_answer_passes_however_it_is_written(name: str, answer: Callable) -> None:
-    assert failures(name, answer) == {}
-
-
-@pytest.mark.parametrize("name", KNOWN)
-def test_a_mistake_in_one_function_costs_no_points_of_another(name: str) -> None:
-    outcomes = run(SOLUTION, {name: KNOWN[name].mistakes[0]})
-    assert all(test.startswith(f"test_{name}_") for test, error in outcomes.items() if error)
-
-
-@pytest.mark.parametrize("name", KNOWN)
-def test_every_function_has_eight_mistakes_and_five_right_answers(name: str) -> None:
-    assert len(KNOWN[name].mistakes) >= 8 and len(RIGHT[name]) >= 5
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -149,15 +56,6 @@ def test_right_answers_agree_with_the_solution_on_fresh_inputs(seed: int) -> Non
                 assert [float(x) for x in found] == pytest.approx([float(x) for x in wanted])
             else:
                 torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-8)
-
-
-@pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
-def test_the_section_to_reread_exists(known: Known) -> None:
-    section = re.fullmatch(r"lecture (\d\d), “(.+)”", known.reread)
-    assert section
-    lecture = next((ROOT / "lectures").glob(f"{section[1]}_*.ipynb"))
-    headings = re.findall(r'"#+ (.+?)(?:\\n)?"', lecture.read_text())
-    assert section[2] in headings
 
 
 def test_the_witness_knows_the_averages_and_no_formula() -> None:

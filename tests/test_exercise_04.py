@@ -1,101 +1,19 @@
-"""Exercise 04: wrong answers are named, right ones pass however they are written."""
+"""Exercise 04: what is special to it. Answers, right and wrong, are in test_exercises.py."""
 
 import re
-import runpy
-from collections.abc import Callable
 
 import pytest
 import torch
-from nbformat import NotebookNode
 
-from course.checks import CheckFailed, Known
-from course.mistakes import first_order as mistakes
+from course.checks import CheckFailed
 from smoothlib import BallWall, Quadratic, bias_exact, estimate, first_order, normal, zero_order
-from tests.exercises import ROOT, points, read, run
+from tests.exercises import read, right
 
 NAME = "04_first_order"
 SOLUTION = read("solutions", NAME)
 TEXT = " ".join(" ".join(c.source for c in SOLUTION.cells if c.cell_type == "markdown").split())
-KNOWN = {
-    "first_order": mistakes.FIRST_ORDER,
-    "fo_bias": mistakes.FO_BIAS,
-    "surrogate_gradient": mistakes.SURROGATE_GRADIENT,
-    "bounce": mistakes.BOUNCE,
-}
-MISTAKES = [(name, mistake) for name, known in KNOWN.items() for mistake in known.mistakes]
-RIGHT = runpy.run_path(str(ROOT / "tests" / "right" / f"{NAME}.py"))["RIGHT"]
+RIGHT = right(NAME)
 SEEDS = 25
-
-each_mistake = pytest.mark.parametrize(
-    ("name", "mistake"), MISTAKES, ids=lambda x: getattr(x, "__name__", x)
-)
-
-
-def part(name: str) -> NotebookNode:
-    """The answer to one function and its tests, without the rest: no answer calls another."""
-    cells = [c for c in SOLUTION.cells if c.cell_type == "code" and "nbgrader" in c.metadata]
-    ids = {c.metadata["nbgrader"]["grade_id"]: c for c in cells}
-    return NotebookNode(
-        cells=[c for i, c in ids.items() if i in ("setup", name) or i.startswith(f"test_{name}_")]
-    )
-
-
-def squeeze(text: str | None) -> str:
-    return " ".join((text or "").split())
-
-
-def test_the_solution_earns_every_point() -> None:
-    assert set(run(SOLUTION, {}).values()) == {None}
-    written = sum(
-        c.metadata["nbgrader"]["points"]
-        for c in SOLUTION.cells
-        if c.cell_type == "markdown" and "nbgrader" in c.metadata
-    )
-    assert (sum(points(SOLUTION).values()), written) == (17, 3)
-
-
-def test_an_untouched_release_says_not_started() -> None:
-    outcomes = run(read("exercises", NAME), {})
-    messages = {str(error) for name, error in outcomes.items() if not name.endswith("_hidden")}
-    assert messages == {f"{name}: not started" for name in KNOWN}
-
-
-def test_an_untouched_release_fails_the_hidden_tests() -> None:
-    stubs = dict.fromkeys(KNOWN, not_written)
-    assert all(isinstance(error, CheckFailed) for error in run(SOLUTION, stubs).values())
-
-
-def not_written(*args: object) -> None:
-    raise NotImplementedError
-
-
-@each_mistake
-def test_a_known_mistake_loses_points_and_its_first_message_names_it_alone(
-    name: str, mistake: Callable
-) -> None:
-    failed = {test: str(e) for test, e in run(part(name), {name: mistake}).items() if e}
-    assert failed
-    first = squeeze(next(iter(failed.values())))
-    assert f"likely {squeeze(mistake.__doc__)} reread" in first
-
-
-@each_mistake
-def test_a_message_holds_nothing_that_jupyterlab_takes_for_a_path(
-    name: str, mistake: Callable
-) -> None:
-    assert "/" not in squeeze(mistake.__doc__)
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"), [(name, f) for name, answers in RIGHT.items() for f in answers]
-)
-def test_a_right_answer_passes_however_it_is_written(name: str, answer: Callable) -> None:
-    assert {test: error for test, error in run(part(name), {name: answer}).items() if error} == {}
-
-
-@pytest.mark.parametrize("name", KNOWN)
-def test_every_function_has_eight_mistakes_and_five_right_answers(name: str) -> None:
-    assert len(KNOWN[name].mistakes) >= 8 and len(RIGHT[name]) >= 5
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -119,20 +37,11 @@ def test_right_answers_agree_on_fresh_noise(seed: int) -> None:
         torch.testing.assert_close(other, ends[0])
 
 
-@pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
-def test_the_section_to_reread_exists(known: Known) -> None:
-    section = re.fullmatch(r"lecture (\d\d), “(.+)”", known.reread)
-    assert section
-    lecture = next((ROOT / "lectures").glob(f"{section[1]}_*.ipynb"))
-    headings = re.findall(r'"#+ (.+?)(?:\\n)?"', lecture.read_text())
-    assert section[2] in headings
-
-
 def worked() -> dict:
     """The names that the solution defines when it is run without its figures."""
     names: dict = {}
     for cell in SOLUTION.cells:
-        if cell.cell_type == "code" and cell.id in (*KNOWN, "setup", "suspect", "evidence"):
+        if cell.cell_type == "code" and cell.id in (*RIGHT, "setup", "suspect", "evidence"):
             exec(cell.source, names)
     return names
 
