@@ -98,9 +98,12 @@ def results(session: Session, seed: int) -> list[TestResult]:
     return run_tests(session, seed, {})
 
 
-def secret_only(exercise: Exercise) -> Exercise:
-    """The exercise with those of its tests that draw inputs, for many seeds."""
-    cells = tuple(c for c in exercise.cells if c.role != "test" or "secret(" in c.source)
+def secret_only(exercise: Exercise, function: str) -> Exercise:
+    """The exercise with those tests of a function that draw inputs, for many seeds."""
+    own = {cell for cell in exercise.tests if exercise.function(cell) == function}
+    cells = tuple(
+        c for c in exercise.cells if c.role != "test" or (c in own and "secret(" in c.source)
+    )
     return dataclasses.replace(exercise, cells=cells)
 
 
