@@ -20,20 +20,30 @@ from tests.conftest import free_port, isolate
 COURSE_LAB = [sys.executable, "-m", "course.cli", "lab", "--no-browser", "--port"]
 
 
+def listen() -> None:
+    """Heed Ctrl-C, which a shell has its background jobs ignore, and they their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_says_where_it_is_serves_and_stops_at_ctrl_c(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     isolate(monkeypatch, tmp_path)
     port = free_port()
-    with subprocess.Popen([*COURSE_LAB, str(port)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
-        assert address.startswith(f"http://127.0.0.1:{port}/lab/tree/{lab.FIRST_LECTURE}?token=")
-        token = address.partition("?")[2]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?{token}") as reply:
-            assert reply.status == 200
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+    command = [*COURSE_LAB, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=listen) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().split()[-1]
+            page = f"http://127.0.0.1:{port}/lab/tree/{lab.FIRST_LECTURE}?token="
+            assert address.startswith(page)
+            token = address.partition("?")[2]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?{token}") as reply:
+                assert reply.status == 200
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
     assert lab.usable_port(port) == port
 
 
