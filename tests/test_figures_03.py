@@ -117,7 +117,7 @@ def test_dots_beside_the_hill_are_angles_to_the_truth() -> None:
 def test_names_of_arrows_that_are_close_stand_on_either_side() -> None:
     for seed in range(6):
         answer = ask(arrows(), n=1000, baseline=True, seed=seed)
-        truth, mean = (find(answer, "plane", "text", text=name) for name in ("truth", "mean"))
+        truth, mean = (find(answer, "plane", "text", text=[name]) for name in ("truth", "mean"))
         assert {truth["align"], mean["align"]} == {"left", "right"}
 
 
