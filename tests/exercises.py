@@ -3,6 +3,7 @@
 import contextlib
 import io
 import runpy
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def run(notebook: NotebookNode, answers: dict[str, Callable]) -> dict[str, Excep
         if cell.cell_type != "code" or not meta:
             continue
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True):
                 exec(compile(cell.source, meta["grade_id"], "exec"), namespace)
         except Exception as error:
             outcome = error

@@ -128,7 +128,6 @@ def test_a_mistake_in_one_function_costs_no_points_of_another(name: str, functio
     assert all(test.startswith(f"test_{function}_") for test, error in outcomes.items() if error)
 
 
-@pytest.mark.filterwarnings("ignore:an honest warning")
 @each_function
 def test_right_answers_pass_however_they_are_written_with_any_secret(
     name: str, function: str
