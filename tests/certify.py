@@ -23,9 +23,7 @@ def main() -> int:
     seeds = parser.parse_args().seeds
     began = time.monotonic()
     sound = all([attacks(), fuzz(), *(answers(name, seeds) for name in exercises())])
-    print(
-        f"{'all proofs hold' if sound else 'A PROOF FAILED'}; {time.monotonic() - began:.0f} s"
-    )
+    print(f"{'all proofs hold' if sound else 'A PROOF FAILED'}; {time.monotonic() - began:.0f} s")
     return 0 if sound else 1
 
 
