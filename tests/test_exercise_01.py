@@ -6,10 +6,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from course.checks import CheckFailed
 from course.mistakes import landscapes
 from smoothlib import BallWall
-from tests.exercises import read, run
+from tests.exercises import read, run, said_by_release
 
 NAME = "01_landscapes"
 SOLUTION = read("solutions", NAME)
@@ -164,13 +163,7 @@ def test_what_the_model_answer_says_of_half_the_rate_is_true() -> None:
 
 
 def test_the_cells_after_the_tests_of_an_untouched_release_say_not_started() -> None:
-    names: dict = {}
-    said = {}
-    for cell in (c for c in read("exercises", NAME).cells if c.cell_type == "code"):
-        try:
-            exec(cell.source, names)
-        except CheckFailed as error:
-            said[cell.id] = str(error)
+    said = said_by_release(NAME)
     after = {name: said[name] for name in ("slope", "paths", "picture", "widget")}
     assert set(after.values()) == {"wall_distance: not started"}
 

@@ -10,10 +10,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from course.checks import CheckFailed
 from course.widgets import climb_by_scores
 from smoothlib import Quadratic, normal
-from tests.exercises import read, right, run
+from tests.exercises import read, right, run, said_by_release
 
 NAME = "03_zero_order"
 SOLUTION = read("solutions", NAME)
@@ -37,13 +36,7 @@ def failures(name: str, answer: Callable) -> dict[str, str]:
 
 
 def test_other_cells_of_an_untouched_release_say_not_started() -> None:
-    names: dict = {}
-    said = {}
-    for cell in (c for c in read("exercises", NAME).cells if c.cell_type == "code"):
-        try:
-            exec(cell.source, names)
-        except CheckFailed as error:
-            said[cell.id] = str(error)
+    said = said_by_release(NAME)
     for cell in "hundred_knobs", "climb_in_numbers", "widget":
         assert said[cell] == "zero_order: not started"
 

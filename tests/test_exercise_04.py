@@ -5,9 +5,8 @@ import re
 import pytest
 import torch
 
-from course.checks import CheckFailed
 from smoothlib import BallWall, Quadratic, bias_exact, estimate, first_order, normal, zero_order
-from tests.exercises import read, right
+from tests.exercises import read, right, said_by_release
 
 NAME = "04_first_order"
 SOLUTION = read("solutions", NAME)
@@ -97,11 +96,5 @@ def test_only_the_corrected_climber_stays_past_the_wall(start: float, seed: int)
 
 
 def test_the_last_figure_of_an_untouched_release_says_not_started() -> None:
-    names: dict = {}
-    said = {}
-    for cell in (c for c in read("exercises", NAME).cells if c.cell_type == "code"):
-        try:
-            exec(cell.source, names)
-        except CheckFailed as error:
-            said[cell.id] = str(error)
+    said = said_by_release(NAME)
     assert said["climbers"] == "first_order: not started"

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from course.checks import CheckFailed
 from course.widgets import watch_training
 from course.widgets.worlds import LIFT, PARAMS
 from smoothlib import TopHat, normal
 from smoothlib.gripper import rollout
 from smoothlib.statistics import summarise
-from tests.exercises import read, right
+from tests.exercises import read, right, said_by_release
 
 NAME = "06_gripper"
 SOLUTION = read("solutions", NAME)
@@ -124,12 +123,6 @@ def test_the_training_of_the_figure_ends_on_the_brick(start: float, seed: int) -
 
 
 def test_the_last_figures_of_an_untouched_release_say_not_started() -> None:
-    names: dict = {}
-    said = {}
-    for cell in (c for c in read("exercises", NAME).cells if c.cell_type == "code"):
-        try:
-            exec(cell.source, names)
-        except CheckFailed as error:
-            said[cell.id] = str(error)
+    said = said_by_release(NAME)
     for figure in ("two_noises", "trained", "simulate"):
         assert said[figure] == "gripper_reward: not started"

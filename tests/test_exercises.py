@@ -15,7 +15,7 @@ import pytest
 
 from course.checks import CheckFailed, Known, secrets_from
 from course.release import exercises
-from tests.exercises import ROOT, grader, points, read, right, run
+from tests.exercises import ROOT, grader, points, read, right, run, said_by_release
 
 NAMES = exercises()
 SOLUTIONS = {name: read("solutions", name) for name in NAMES}
@@ -90,6 +90,15 @@ def test_an_untouched_release_says_not_started_and_fails_the_hidden_tests(name: 
     assert messages == {f"{function}: not started" for function in known(name)}
     stubs = dict.fromkeys(known(name), not_written)
     assert all(isinstance(e, CheckFailed) for e in run(SOLUTIONS[name], stubs).values())
+
+
+@each_exercise
+def test_every_cell_of_an_untouched_release_runs_or_says_what_is_not_started(name: str) -> None:
+    """Cells that build on a function, a last figure among them, stop in one line, not a crash."""
+    said = said_by_release(name)
+    stubs = {f"{function}: not started" for function in known(name)}
+    assert set(said.values()) == stubs
+    assert [cell for cell in said if not cell.startswith("test_")], "no cell uses what was written"
 
 
 @each_function

@@ -142,11 +142,11 @@ def test_a_page_stays_below_100_kB_whatever_a_message_holds() -> None:
 
 def test_paths_are_cut_and_tracebacks_left_out() -> None:
     trace = 'Traceback (most recent call last):\n  File "/srv/a/grade.py", line 3\nKeyError: 1'
-    message = f"f: raised\n  raised    No such file: '/root/course/secret.csv'\n{trace}"
+    message = f"f: raised\n  raised    No such file: '/opt/course/secret.csv'\n{trace}"
     windows = r"cannot open C:\Users\ada\notes.txt"
     text = as_text(page(marks(result(message), result(windows, "b"))))
     assert "No such file: 'secret.csv'" in text and "cannot open notes.txt" in text
-    assert "root" not in text and "srv" not in text and "Users" not in text
+    assert "opt" not in text and "srv" not in text and "Users" not in text
     assert "KeyError: 1" in text and "Traceback" not in text
     quotient = "f: wrong factor\n  hint      Every value is 1 / sigma, x / y / z, a/b times it."
     assert "1 / sigma, x / y / z, a/b times" in as_text(page(marks(result(quotient))))
