@@ -1,9 +1,12 @@
 """Exercise 05: what is special to it. Answers, right and wrong, are in test_exercises.py."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from course.widgets.variances import error_map
+from course.widgets.variances import error_map, measured_bias
 from smoothlib import BallThrow, leave_one_out_variance, normal
 from tests.exercises import read, right, said_by_release
 
@@ -59,3 +62,24 @@ def test_the_last_figures_of_an_untouched_release_say_not_started() -> None:
     said = said_by_release(NAME)
     assert said["map"] == "rmse: not started"
     assert said["mine"] == "optimal_zero_order: not started"
+
+
+def test_in_the_last_figure_the_right_baseline_keeps_falling_and_the_suspect_stops() -> None:
+    names: dict = {}
+    for cell in SOLUTION.cells:
+        if cell.id in ("setup", "suspect", "optimal_zero_order", "loo_zero_order"):
+            exec(cell.source, names)
+
+    def last(rows: Callable) -> tuple[float, float]:
+        """How far off the figure is after all batches, and the standard error of that."""
+        figure = measured_bias(lambda f, t, s, eps: rows(f(t + s * eps), eps, s), n=4)
+        off = figure.answer(what="ball without a wall").readout[1][-1]
+        error = leave_one_out_variance(BallThrow(), torch.tensor([0.6]).double(), 0.1, 4)
+        return float(re.findall(r"[\d.]+", off)[-1]), float(error / 1000) ** 0.5
+
+    for right_one in ("optimal_zero_order", "loo_zero_order"):
+        off, error = last(names[right_one])
+        assert off < 2 * error
+    off, error = last(names["suspect"])
+    assert off == pytest.approx(5.6, abs=0.3) and off > 5 * error
+    assert "stop at about 5.6 m/rad" in TEXT
