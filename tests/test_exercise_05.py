@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course.widgets.variances import error_map, measured_bias
-from smoothlib import BallThrow, leave_one_out_variance, normal
+from smoothlib import BallThrow, leave_one_out_variance, normal, zero_order
 from tests.exercises import read, right, said_by_release
 
 NAME = "05_bias_variance"
@@ -55,7 +55,11 @@ def test_the_numbers_in_the_text_are_true() -> None:
         wins = (grid.plain / n).sqrt() < (grid.bias**2 + grid.first / n).sqrt()
         assert 100 * float(wins.double().mean()) == pytest.approx(percent, abs=1)
         assert f"{percent} %" in TEXT
-    assert 60_000 == pytest.approx(2 / 0.01**2 * 3, rel=0.01)  # kurtosis 7 of the plain rows
+    rows = zero_order(BallThrow(), at, 0.1, normal(0, 1_000_000, 1, dtype=torch.float64))
+    off = rows - rows.mean()
+    kurtosis = float((off**4).mean() / (off**2).mean() ** 2)
+    assert (kurtosis - 1) / 0.01**2 == pytest.approx(21_000, rel=0.03)  # Var of a variance
+    assert "takes about 21 000 throws" in TEXT
 
 
 def test_the_last_figures_of_an_untouched_release_say_not_started() -> None:
