@@ -204,16 +204,19 @@ class Variances(NamedTuple):
 def variance_exact(
     f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
 ) -> Variances:
-    """Variances of the five estimators, from the objective's moments; points and σ broadcast."""
+    """Variances of the five estimators, from the objective's moments; points and σ broadcast.
+
+    They are differences of moments: what is 0, as on a plateau, is 0 to rounding, and never below.
+    """
     m = f.smoothed_moments(theta, sigma)
     width = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)[..., None]
     level = f(theta)[..., None]
     return Variances(
-        m.slope2 - m.slope**2,
+        (m.slope2 - m.slope**2).clamp(min=0),
         _zero_order_variance(m, width, torch.zeros_like(level)),
         _zero_order_variance(m, width, level),
         _zero_order_variance(m, width, m.value_eps2),
-        (m.square_eps2 - m.pair_eps2) / (2 * width**2) - m.grad**2,
+        ((m.square_eps2 - m.pair_eps2) / (2 * width**2) - m.grad**2).clamp(min=0),
     )
 
 
@@ -240,7 +243,7 @@ def leave_one_out_variance(
     value, spread = m.value[..., None], (m.square - m.value**2)[..., None]
     centred = m.square_eps2 - 2 * value * m.value_eps2 + value**2
     slope = (n - 2) / (n - 1) * (width * m.grad) ** 2
-    return (centred - slope + spread / (n - 1)) / (n * width**2)
+    return ((centred - slope + spread / (n - 1)) / (n * width**2)).clamp(min=0)
 
 
 def optimal_baseline(
@@ -262,7 +265,8 @@ def bias_exact(
 
 
 def _zero_order_variance(m: Moments, width: Tensor, b: Tensor) -> Tensor:
-    return (m.square_eps2 - 2 * b * m.value_eps2 + b**2) / width**2 - m.grad**2
+    square = m.square_eps2 - 2 * b * m.value_eps2 + b**2
+    return (square / width**2 - m.grad**2).clamp(min=0)
 
 
 # --- intervals ----------------------------------------------------------------------------

@@ -254,18 +254,14 @@ class BallWall(Objective):
                     pair = pair + gauss_integral(both, low, torch.maximum(low, high))
         free = flight.smoothed_moments(theta, sigma)
         value, value_eps2, square, square_eps2, slope, slope2, mixed = total
-        slope = free.slope + slope[..., None]
-        slope2 = torch.maximum(
-            free.slope2 + slope2[..., None], slope**2
-        )  # rounding: 0 on a plateau
         return Moments(
             free.value + value,
             self.smoothed_grad(theta, sigma),
             free.value_eps2 + value_eps2[..., None],
             free.square + square,
             free.square_eps2 + square_eps2[..., None],
-            slope,
-            slope2,
+            free.slope + slope[..., None],
+            free.slope2 + slope2[..., None],
             free.pair_eps2 + (mixed + pair)[..., None],
         )
 

@@ -309,8 +309,9 @@ def test_B000_13_less_bias_is_less_error_only_on_about_half_of_the_grid() -> Non
     v, bias, _ = on_the_grid(WALL)
     blind = rmse(bias, v.first_order, 50)
     plain, centred = (rmse(0 * bias, part, 50) for part in (v.zero_order, v.finite_difference))
-    assert share(plain < blind) == pytest.approx(0.41, abs=0.03)
-    assert share(centred < blind) == pytest.approx(0.53, abs=0.03)
+    erring = blind > 1e-6  # far from the jumps both are right to rounding
+    assert share((plain < blind) & erring) == pytest.approx(0.41, abs=0.01)
+    assert share((centred < blind) & erring) == pytest.approx(0.52, abs=0.01)
 
 
 def test_B000_14_the_wall_raises_first_order_variance_here_and_lowers_it_there() -> None:

@@ -14,6 +14,7 @@ from smoothlib import (
     BallThrow,
     BallWall,
     Heaviside,
+    Objective,
     PassFailBar,
     Quadratic,
     TopHat,
@@ -668,3 +669,12 @@ def test_the_table_of_reductions_has_the_exact_errors_of_independent_noise() -> 
 def test_stratified_noise_beats_independent_noise_in_one_dimension() -> None:
     table = reduction_table(BallThrow(), point(0.6), 0.1, 32, repeats=50)
     assert bool((table.rmse[:, :, 2:] < 0.7 * table.rmse[:, :, :1]).all())
+
+
+@pytest.mark.parametrize("f", [BallWall(), TopHat(), Heaviside()], ids=lambda f: type(f).__name__)
+def test_no_variance_is_negative_where_the_objective_is_flat(f: Objective) -> None:
+    theta = torch.linspace(0.05, 1.5, 59, dtype=torch.float64)[:, None]
+    for sigma in (0.01, 0.1):
+        found = variance_exact(f, theta, sigma)
+        for variance in (*found, leave_one_out_variance(f, theta, sigma, 50)):
+            assert bool((variance >= 0).all())

@@ -56,6 +56,7 @@ HEIGHT, NAME_HEIGHT = 330, 18  # pixels of the panel of variances, and of a name
 SIGMAS = torch.logspace(-2, math.log10(1.5), 49, dtype=torch.float64)
 MEASURED_AT = SIGMAS[3:48:6]
 MEASURED = 1000
+NO_ERROR = 1e-6  # m/rad: on the plateau both are right to rounding, and neither wins
 MAP_THETA, MAP_SIGMA = (0.05, 1.5), (0.02, 1.0)
 plain: Estimator = partial(zero_order, baseline=no_baseline)
 
@@ -503,7 +504,8 @@ def which_wins(error: ErrorOf | None = None) -> Figure:
         n = round(now.n)
         grid = error_map()
         zero = grid.centred if now.baseline else grid.plain
-        wins = _error(of, 0 * grid.bias, zero, n) < _error(of, grid.bias, grid.first, n)
+        first = _error(of, grid.bias, grid.first, n)
+        wins = (_error(of, 0 * grid.bias, zero, n) < first) & (first > NO_ERROR)
         at = _point(now.theta)
         truth = float(wall.smoothed_grad(at, now.sigma))
         eps = normal(0, 100 * n, 1, dtype=torch.float64)
