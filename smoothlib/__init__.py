@@ -20,6 +20,7 @@ Physical quantities are in SI units; angles in radians.
 
 from smoothlib import noise
 from smoothlib.ascent import annealed, ascend
+from smoothlib.environments import CartPole, Environment, LinearQuadratic, Transition
 from smoothlib.estimators import (
     antithetic,
     batch_mean,
@@ -98,8 +99,10 @@ __all__ = [
     "Affine",
     "BallThrow",
     "BallWall",
+    "CartPole",
     "Command",
     "Contacts",
+    "Environment",
     "Estimate",
     "EuclideanNorm",
     "Family",
@@ -111,6 +114,7 @@ __all__ = [
     "HeavisideAny",
     "Interval",
     "Jumps",
+    "LinearQuadratic",
     "Moments",
     "MomentumTransfer",
     "Objective",
@@ -127,6 +131,7 @@ __all__ = [
     "ThreeHumpCamel",
     "TopHat",
     "Trajectory",
+    "Transition",
     "Variances",
     "Wiggle",
     "alpha_order",
