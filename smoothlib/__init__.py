@@ -60,6 +60,7 @@ from smoothlib.noise import normal
 from smoothlib.norms import L1, EuclideanNorm
 from smoothlib.objectives import Affine, Objective, Optimum, Sum
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
+from smoothlib.policies import MLP, Categorical, Gaussian, Linear
 from smoothlib.reductions import Reductions, reduction_table
 from smoothlib.smoothing import Jumps, Moments, smoothed, smoothed_grad, smoothed_moments
 from smoothlib.statistics import (
@@ -87,12 +88,15 @@ from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
 
 __all__ = [
     "L1",
+    "MLP",
     "Affine",
     "BallThrow",
     "BallWall",
+    "Categorical",
     "Estimate",
     "EuclideanNorm",
     "Family",
+    "Gaussian",
     "GripperLift",
     "GripperParams",
     "Heaviside",
@@ -100,6 +104,7 @@ __all__ = [
     "HeavisideAny",
     "Interval",
     "Jumps",
+    "Linear",
     "Moments",
     "MomentumTransfer",
     "Objective",
