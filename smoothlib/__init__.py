@@ -37,7 +37,11 @@ from smoothlib.estimators import (
     uniform_boundary,
     zero_order,
 )
-from smoothlib.evolution import evolution_gradient, evolution_width_gradient
+from smoothlib.evolution import (
+    evolution_gradient,
+    evolution_gradients,
+    evolution_width_gradient,
+)
 from smoothlib.families import Family
 from smoothlib.gripper import Result, Trajectory, rollout
 from smoothlib.gripper_model import (
@@ -69,6 +73,17 @@ from smoothlib.norms import L1, EuclideanNorm
 from smoothlib.objectives import Affine, Objective, Optimum, Sum
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
 from smoothlib.reductions import Reductions, reduction_table
+from smoothlib.search import (
+    CMAES,
+    PGPE,
+    SNES,
+    XNES,
+    ClipUp,
+    OpenAIES,
+    centered_ranks,
+    standardised,
+    utilities,
+)
 from smoothlib.smoothing import Jumps, Moments, smoothed, smoothed_grad, smoothed_moments
 from smoothlib.statistics import (
     Estimate,
@@ -94,10 +109,15 @@ from smoothlib.statistics import (
 from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
 
 __all__ = [
+    "CMAES",
     "L1",
+    "PGPE",
+    "SNES",
+    "XNES",
     "Affine",
     "BallThrow",
     "BallWall",
+    "ClipUp",
     "Command",
     "Contacts",
     "Estimate",
@@ -114,6 +134,7 @@ __all__ = [
     "Moments",
     "MomentumTransfer",
     "Objective",
+    "OpenAIES",
     "Optimum",
     "PassFailBar",
     "PiecewiseLinear",
@@ -138,6 +159,7 @@ __all__ = [
     "bias_exact",
     "bias_guarded",
     "center",
+    "centered_ranks",
     "confidence_radius",
     "contacts",
     "empirical_bernstein_interval",
@@ -145,6 +167,7 @@ __all__ = [
     "estimated_optimal",
     "estimates",
     "evolution_gradient",
+    "evolution_gradients",
     "evolution_width_gradient",
     "finite_difference",
     "first_order",
@@ -172,11 +195,13 @@ __all__ = [
     "smoothed",
     "smoothed_grad",
     "smoothed_moments",
+    "standardised",
     "step",
     "summarise",
     "sweep",
     "switched",
     "uniform_boundary",
+    "utilities",
     "variance_exact",
     "variance_measured",
     "zero_order",

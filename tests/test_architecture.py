@@ -11,7 +11,7 @@ import pytest
 REPO = Path(__file__).resolve().parent.parent
 NOTEBOOK = {"smoothlib", "course", "torch", "numpy", "matplotlib"}
 MAY_IMPORT = {
-    "smoothlib": {"smoothlib", "torch", "numpy", "jaxtyping", "gymnasium", "triton"},
+    "smoothlib": {"smoothlib", "torch", "numpy", "jaxtyping", "tqdm", "cma", "gymnasium", "triton"},
     "course": None,  # anything but what stands on it
     "lectures": NOTEBOOK,
     "solutions": NOTEBOOK,
