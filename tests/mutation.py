@@ -176,7 +176,9 @@ class Hunt:
         self.count = self.alive = 0
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        source = (REPO / "smoothlib" / f"{self.name.replace('.', '/')}.py").read_text(encoding="utf-8")
+        source = (REPO / "smoothlib" / f"{self.name.replace('.', '/')}.py").read_text(
+            encoding="utf-8"
+        )
         module = importlib.import_module(f"smoothlib.{self.name}")
         items = one_of_each_first(session.items)
         broken = self.first_failure(session, items, module, None)
