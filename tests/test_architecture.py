@@ -14,7 +14,17 @@ from smoothlib import gripper
 REPO = Path(__file__).resolve().parent.parent
 NOTEBOOK = {"smoothlib", "course", "torch", "numpy", "matplotlib"}
 MAY_IMPORT = {
-    "smoothlib": {"smoothlib", "torch", "numpy", "jaxtyping", "gymnasium", "mujoco", "triton"},
+    "smoothlib": {
+        "smoothlib",
+        "torch",
+        "numpy",
+        "jaxtyping",
+        "tqdm",
+        "cma",
+        "gymnasium",
+        "mujoco",
+        "triton",
+    },
     "course": None,  # anything but what stands on it
     "lectures": NOTEBOOK,
     "solutions": NOTEBOOK,
