@@ -130,7 +130,7 @@ def returns(
     return total.unflatten(0, (m, episodes)).mean(1)
 
 
-def reward_to_go(rewards: Float[Tensor, "T *n"], gamma: float = 1.0) -> Float[Tensor, "T *n"]:
+def reward_to_go(rewards: Float[Tensor, "T ..."], gamma: float = 1.0) -> Float[Tensor, "T ..."]:
     """G_t = Σ_{t' >= t} γ^{t' - t} r_{t'}; its first row is the return."""
     return _discounted_sum(rewards, gamma)
 

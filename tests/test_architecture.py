@@ -14,7 +14,7 @@ from smoothlib import gripper
 REPO = Path(__file__).resolve().parent.parent
 NOTEBOOK = {"smoothlib", "course", "torch", "numpy", "matplotlib"}
 MAY_IMPORT = {
-    "smoothlib": {"smoothlib", "torch", "numpy", "jaxtyping", "gymnasium", "triton"},
+    "smoothlib": {"smoothlib", "torch", "numpy", "jaxtyping", "tqdm", "gymnasium", "triton"},
     "course": None,  # anything but what stands on it
     "lectures": NOTEBOOK,
     "solutions": NOTEBOOK,
