@@ -130,7 +130,7 @@ class Over(LinearQuadratic):
 def test_the_critic_learns_the_value_of_a_state() -> None:
     """One step, r = -s²: V(s) = -s² whatever the policy does."""
     task = Over(**vars(LinearQuadratic.scalar(r=0.0, horizon=1, start_sigma=1.0, dtype=F64)))
-    ppo = PPO(task, policy_of(task), MLP(1, (16,), 1), 0, episodes=500)
+    ppo = PPO(task, policy_of(task), MLP(1, (16,), 1), 0, episodes=500, rate=0.01)
     ppo.train(40 * 500)
     s = torch.linspace(-0.5, 2.5, 7, dtype=F64)[:, None]
     assert (ppo.critic(ppo.phi, s) + s**2).abs().max() < 0.3
