@@ -38,7 +38,11 @@ from smoothlib.estimators import (
     uniform_boundary,
     zero_order,
 )
-from smoothlib.evolution import evolution_gradient, evolution_width_gradient
+from smoothlib.evolution import (
+    evolution_gradient,
+    evolution_gradients,
+    evolution_width_gradient,
+)
 from smoothlib.families import Family
 from smoothlib.gripper_model import GripperParams
 from smoothlib.gripper_objective import GripperLift
@@ -63,6 +67,17 @@ from smoothlib.objectives import Affine, Objective, Optimum, Sum
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
 from smoothlib.policies import MLP, Categorical, Gaussian, Linear
 from smoothlib.reductions import Reductions, reduction_table
+from smoothlib.search import (
+    CMAES,
+    PGPE,
+    SNES,
+    XNES,
+    ClipUp,
+    OpenAIES,
+    centered_ranks,
+    standardised,
+    utilities,
+)
 from smoothlib.smoothing import Jumps, Moments, smoothed, smoothed_grad, smoothed_moments
 from smoothlib.statistics import (
     Estimate,
@@ -88,13 +103,18 @@ from smoothlib.statistics import (
 from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
 
 __all__ = [
+    "CMAES",
     "L1",
     "MLP",
+    "PGPE",
+    "SNES",
+    "XNES",
     "Affine",
     "BallThrow",
     "BallWall",
     "CartPole",
     "Categorical",
+    "ClipUp",
     "Environment",
     "Estimate",
     "EuclideanNorm",
@@ -112,6 +132,7 @@ __all__ = [
     "Moments",
     "MomentumTransfer",
     "Objective",
+    "OpenAIES",
     "Optimum",
     "PassFailBar",
     "PiecewiseLinear",
@@ -135,12 +156,14 @@ __all__ = [
     "bias_exact",
     "bias_guarded",
     "center",
+    "centered_ranks",
     "confidence_radius",
     "empirical_bernstein_interval",
     "estimate",
     "estimated_optimal",
     "estimates",
     "evolution_gradient",
+    "evolution_gradients",
     "evolution_width_gradient",
     "finite_difference",
     "first_order",
@@ -165,10 +188,12 @@ __all__ = [
     "smoothed",
     "smoothed_grad",
     "smoothed_moments",
+    "standardised",
     "summarise",
     "sweep",
     "switched",
     "uniform_boundary",
+    "utilities",
     "variance_exact",
     "variance_measured",
     "zero_order",

@@ -31,7 +31,10 @@ TRUTH = ("test_objectives", "test_smoothing", "test_statistics")
 TESTS = {
     "ascent": ("test_statistics", "test_claims"),
     "estimators": ("test_estimators", "test_statistics", "test_claims"),
-    "evolution": ("test_evolution",),
+    "evolution": ("test_evolution", "test_search"),
+    "search.clipup": ("test_search",),
+    "search.shaping": ("test_search",),
+    "search.strategies": ("test_search",),
     "families": ("test_estimators",),
     "mixtures": ("test_estimators",),
     "reductions": ("test_statistics",),
@@ -173,7 +176,9 @@ class Hunt:
         self.count = self.alive = 0
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        source = (REPO / "smoothlib" / f"{self.name}.py").read_text(encoding="utf-8")
+        source = (REPO / "smoothlib" / f"{self.name.replace('.', '/')}.py").read_text(
+            encoding="utf-8"
+        )
         module = importlib.import_module(f"smoothlib.{self.name}")
         items = one_of_each_first(session.items)
         broken = self.first_failure(session, items, module, None)

@@ -17,6 +17,8 @@ from smoothlib.environments import (
     CartPoleState,
     Environment,
     LinearQuadratic,
+    Pendulum,
+    PendulumState,
 )
 
 pytestmark = pytest.mark.usefixtures("no_jaxtyping")
@@ -40,6 +42,7 @@ def lq(**options: Any) -> LinearQuadratic:
 ENVIRONMENTS: dict[str, Callable[[], Environment]] = {
     "CartPole": lambda: CartPole(dtype=F64),
     "LinearQuadratic": lq,
+    "Pendulum": lambda: Pendulum(dtype=F64),
 }
 
 
@@ -127,7 +130,7 @@ def test_wrong_actions_are_refused(environment: Environment) -> None:
 
 
 def test_a_horizon_of_nothing_is_refused() -> None:
-    for make in (CartPole, LinearQuadratic.scalar):
+    for make in (CartPole, LinearQuadratic.scalar, Pendulum):
         with pytest.raises(ValueError, match="horizon = 0"):
             make(horizon=0)
 
@@ -275,3 +278,52 @@ def test_shapes_that_disagree_are_named() -> None:
     eye = torch.eye(2)
     with pytest.raises(ValueError, match=r"R has shape \(2, 2\).*\(1, 1\)"):
         LinearQuadratic(eye, eye[:, :1], eye, eye, eye[0])
+
+
+# --- Pendulum -------------------------------------------------------------------------------
+
+
+def test_pendulum_is_gymnasiums_step_for_step() -> None:
+    """20 whole episodes in float64 without going back to their state; torques beyond the limit."""
+    theirs, ours = gymnasium.make("Pendulum-v1"), Pendulum(dtype=F64)
+    start, fastest = ours.reset(20, 0), 0.0
+    state = start
+    seen, rewards, actions = [], [], []
+    for t in range(200):
+        swing = state.angle_dot.sign() * (1 + torch.arange(20) % 3)  # up to turns at top speed
+        actions.append((swing + noise.normal(1, 20, range(t, t + 1), dtype=F64)[:, 0])[:, None])
+        state, reward, terminated, truncated = ours.step(state, actions[-1])
+        assert not terminated.any() and truncated.all() == truncated.any() == (t == 199)
+        seen.append(ours.observe(state))
+        rewards.append(reward)
+        fastest = max(fastest, float(state.angle_dot.abs().max()))
+    assert fastest == 8.0 and state.angle.abs().max() > 10
+    for i in range(20):
+        theirs.reset(seed=0)
+        theirs.unwrapped.state = np.array([start.angle[i], start.angle_dot[i]])
+        for t in range(200):
+            observed, reward, _, cut, _ = theirs.step(actions[t][i].numpy())
+            np.testing.assert_allclose(observed, seen[t][i], rtol=1e-6, atol=1e-6)
+            assert reward == pytest.approx(rewards[t][i].item(), abs=1e-9)
+            assert cut == (t == 199)
+
+
+def test_pendulums_starts_are_uniform() -> None:
+    state = Pendulum(dtype=F64).reset(4000, 0)
+    assert scipy.stats.kstest(state.angle, "uniform", (-np.pi, 2 * np.pi)).pvalue > 1e-3
+    assert scipy.stats.kstest(state.angle_dot, "uniform", (-1, 2)).pvalue > 1e-3
+
+
+def test_pendulum_has_its_derivatives() -> None:
+    ours, t = Pendulum(dtype=F64), torch.zeros(3, dtype=torch.int32)
+
+    def after(angle: Tensor, angle_dot: Tensor, u: Tensor) -> tuple[Tensor, ...]:
+        state, reward, _, _ = ours.step(PendulumState(angle, angle_dot, t), u)
+        return state.angle, state.angle_dot, reward
+
+    points = torch.tensor([[0.3, 2.0, -4.0], [1.0, -2.0, 0.5], [0.3, -1.0, 1.9]], dtype=F64)
+    angle, angle_dot, u = points.unbind()
+    arguments = tuple(
+        x.requires_grad_() for x in (angle.clone(), angle_dot.clone(), u[:, None].clone())
+    )
+    assert torch.autograd.gradcheck(after, arguments)
