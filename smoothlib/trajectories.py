@@ -124,7 +124,7 @@ def returns(
             found = policy(thetas, seen.unflatten(0, (m, episodes)))
             return _likeliest(environment, found.flatten(0, 1))
 
-        start = _copies(environment, _start(environment, episodes, seed, thetas), episodes, seed, m)
+        start = _same_starts(_start(environment, m * episodes, seed, thetas), episodes, m)
         total = sum(step.reward for step in _steps(environment, start, act))
     assert isinstance(total, Tensor)
     return total.unflatten(0, (m, episodes)).mean(1)
@@ -379,15 +379,13 @@ def _likeliest(environment: Environment, found: Tensor) -> Tensor:
     return found.argmax(-1) if environment.discrete else found
 
 
-def _copies(environment: Environment, state: Any, episodes: int, seed: int, m: int) -> Any:
-    """m times the same episodes, policy by policy."""
+def _same_starts(state: Any, episodes: int, m: int) -> Any:
+    """The first episodes m times over, if the state is made of tensors; else what is there."""
     parts = state if isinstance(state, tuple) else (state,)
-    if m == 1:
+    if m == 1 or not all(isinstance(part, Tensor) for part in parts):
         return state
-    if not all(isinstance(part, Tensor) for part in parts):
-        return environment.reset(m * episodes, seed)
-    copies = [part.repeat(m, *(1,) * (part.ndim - 1)) for part in parts]
-    return type(state)(*copies) if isinstance(state, tuple) else copies[0]
+    rows = torch.arange(episodes, device=parts[0].device).repeat(m)
+    return type(state)(*(part[rows] for part in parts)) if isinstance(state, tuple) else state[rows]
 
 
 def _discounted_sum(x: Tensor, factor: float) -> Tensor:
