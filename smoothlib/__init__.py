@@ -14,7 +14,7 @@ Everything is maximised. One notation, here and in the lectures:
 | F      | `f.smoothed` | smoothed value F(θ) = E f(θ + σε) |
 | ∇F     | `f.smoothed_grad` | its gradient, shape (..., d) |
 | π      | `policy` | a policy: θ and an observation to an action, `policies` |
-| o, a, r | `observations`, `actions`, `rewards` | of n episodes of T steps, (T, n, ...), t = 0 … T - 1 |
+| o, a, r | `observations`, `actions`, `rewards` | of n episodes, t = 0 … T - 1: (T, n, ...) |
 | γ, λ   | `gamma`, `lam` | discount; how far advantages look ahead |
 | φ, Φ   |         | density and distribution function of the standard normal |
 

@@ -18,6 +18,7 @@ from smoothlib.environments import (
     Transition,
 )
 from smoothlib.finite_horizon import expected_return, expected_return_grad
+from smoothlib.gymnasium_vector import GymnasiumVector
 from smoothlib.policies import MLP, Categorical, Gaussian, Linear
 from smoothlib.ppo import PPO, clipped_surrogate
 from smoothlib.trajectories import (
