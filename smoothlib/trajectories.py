@@ -80,6 +80,7 @@ def rollout(
     Raises:
         ValueError, TypeError: if sizes or dtypes of environment, policy and theta disagree.
     """
+    _check_shape("rollout", "theta", theta, 1)
     with torch.no_grad():
         start = _start(environment, n, seed, theta)
         noise = iter(()) if greedy else _noise(environment, n, seed, theta)
@@ -117,6 +118,7 @@ def returns(
     its theta and the seed, not on m. Where a state is a simulator's handle, which cannot be
     copied, every episode has a start of its own.
     """
+    _check_shape("returns", "thetas", thetas, 2)
     m = len(thetas)
     with torch.no_grad():
 
@@ -322,6 +324,7 @@ def pathwise(
     Raises:
         TypeError: if no derivative comes back: discrete actions, or a simulator without one.
     """
+    _check_shape("pathwise", "theta", theta, 1)
     thetas = theta.detach().expand(n, -1).clone().requires_grad_()
     noise = _noise(environment, n, seed, theta)
 
@@ -444,3 +447,9 @@ def _start(environment: Environment, n: int, seed: int, theta: Tensor) -> Any:
             f"them equal: theta.to({dtype})"
         )
     return state
+
+
+def _check_shape(name: str, what: str, theta: Tensor, ndim: int) -> None:
+    if theta.ndim != ndim:
+        wanted = "(d,), one policy" if ndim == 1 else "(m, d), a row for each policy: theta[None]"
+        raise ValueError(f"{name}: {what} has shape {tuple(theta.shape)}; wanted is {wanted}")

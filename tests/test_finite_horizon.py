@@ -76,6 +76,19 @@ def test_the_ledgers_instance_has_its_gradient() -> None:
     assert float(grad) == pytest.approx(-2.182683507, abs=1e-9)
 
 
+def test_nothing_is_discounted_unless_asked_for() -> None:
+    theta = theta_of(TWO_STATES)
+    assert float(expected_return(TWO_STATES, theta, SIGMA)) == pytest.approx(
+        mean(TWO_STATES, theta.numpy(), gamma=1.0), rel=1e-12
+    )
+    for part, one in zip(
+        state_values(TWO_STATES, theta, SIGMA),
+        state_values(TWO_STATES, theta, SIGMA, 1.0),
+        strict=True,
+    ):
+        assert torch.equal(part, one)
+
+
 def test_many_policies_at_once() -> None:
     thetas = torch.tensor([[-0.4], [-1.0], [0.1]], dtype=F64)
     together = expected_return_grad(SCALAR, thetas, SIGMA)

@@ -532,6 +532,11 @@ def test_bad_input_is_named() -> None:
         rollout(SCALAR, policy, theta, 0, 0)
     with pytest.raises(ValueError, match="an observation has 2 numbers, not 1"):
         rollout(SCALAR, policy_of(TWO_STATES), theta_of(TWO_STATES), 3, 0)
+    for act in (rollout, pathwise):
+        with pytest.raises(ValueError, match=r"theta has shape \(1, 1\); wanted is \(d,\)"):
+            act(SCALAR, policy, theta[None], 3, 0)
+    with pytest.raises(ValueError, match=r"thetas has shape \(1,\); .* theta\[None\]"):
+        returns(SCALAR, policy, theta, 3, 0)
     found = rollout(SCALAR, policy, theta, 3, 0)
     with pytest.raises(ValueError, match=r"shape \(5,\), which does not broadcast to .*\(5, 3\)"):
         reinforce(policy, theta, found, baseline=torch.zeros(5))
