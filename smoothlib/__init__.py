@@ -39,6 +39,7 @@ from smoothlib.estimators import (
 )
 from smoothlib.evolution import evolution_gradient, evolution_width_gradient
 from smoothlib.families import Family
+from smoothlib.gripper_grasp import GripperGrasp
 from smoothlib.gripper_model import GripperParams
 from smoothlib.gripper_objective import GripperLift
 from smoothlib.landscapes import (
@@ -97,6 +98,7 @@ __all__ = [
     "EuclideanNorm",
     "Family",
     "Gaussian",
+    "GripperGrasp",
     "GripperLift",
     "GripperParams",
     "Heaviside",
