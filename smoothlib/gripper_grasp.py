@@ -160,6 +160,7 @@ class GraspFormula(Objective):
         last = [4 - lines.edges.tolist()[::-1].index(x) for x in places]
         left = [float(level[i] + slope[i] * x) for i, x in zip(first, places, strict=True)]
         right = [float(level[i + 1] + slope[i + 1] * x) for i, x in zip(last, places, strict=True)]
+        right = [a if abs(b - a) < 1e-12 else b for a, b in zip(left, right, strict=True)]
         return PiecewiseLinear(tuple(places), tuple(left), tuple(right))
 
     def jumps(self) -> Jumps:
@@ -346,7 +347,16 @@ class GripperGrasp(Objective):
     """Height of the brick at 5 s, m, by where the hand closes and how hard: θ = (z_close, force).
 
     A call runs the simulator, and autograd its pathwise derivative. The truth is that of
-    `closed_form`, a `GraspFormula`, from which the simulator differs by less than TOLERANCES
+    `closed_form`, a `GraspFormula`: of 4000 points over -26 to 60 mm and 0 to 40 N the simulator
+    lifts where it lifts but for one. Where both hold, they differ by less than
+
+        0.002 mm   on the brick, 1 to 49 mm, from 3 N on; 0.02 mm from 1.2 N on
+        5 mm       below, where the brick slides and steps of 1 ms lengthen the slide by up to a
+                   tenth; with 0.25 ms it is 0.1 mm at 0.9 N
+        0.5 mm     on the table, where the fingertips carry the brick's edge
+        2 mm       below -21 mm from 25 N on, where the hand is still on its way in the end
+
+    With `lift_closed_form` it agrees but for the upper edge, which that puts at 2 b: 0.13 mm.
 
     Args:
         params, newtons: as for `GraspFormula`. dt: s. backend: as in `rollout`.
