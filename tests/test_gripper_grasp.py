@@ -140,7 +140,7 @@ def test_jumps_at_one_force_are_where_and_as_high_as_the_value_jumps(force: floa
 
 @pytest.mark.parametrize(("sigma", "which"), [(1e-3, 2), (5e-3, 1), (5e-3, 3), (0.05, 2)])
 def test_smoothed_value_and_gradient_are_sums_over_cuts(sigma: float, which: int) -> None:
-    """One force after another, each in the closed form of one variable, and Gauss's sum of those."""
+    """One force after another, each in the closed form of one variable, by Gauss."""
     theta = POINTS[which]
     low, stick = FORMULA.threshold, FORMULA.sticking
     near = low + (stick - low) * 2.0 ** np.arange(-12, 1)
