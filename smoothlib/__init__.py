@@ -48,6 +48,7 @@ from smoothlib.evolution import (
 )
 from smoothlib.families import Family
 from smoothlib.finite_horizon import expected_return, expected_return_grad, state_values
+from smoothlib.gripper_grasp import GripperGrasp
 from smoothlib.gripper_model import GripperParams
 from smoothlib.gripper_objective import GripperLift
 from smoothlib.landscapes import (
@@ -140,6 +141,7 @@ __all__ = [
     "EuclideanNorm",
     "Family",
     "Gaussian",
+    "GripperGrasp",
     "GripperLift",
     "GripperParams",
     "Heaviside",
