@@ -1,8 +1,12 @@
 """Interactive figures of the lectures, one function each."""
 
 from course.widgets.annealing import anneal, climb_the_average
+from course.widgets.balancing import balance
 from course.widgets.climbing import ascent, many_starts
+from course.widgets.closed_loop import looking_hand
 from course.widgets.corrected import climb_past_the_wall
+from course.widgets.credit import credit, debt, which_baseline
+from course.widgets.criticism import lambda_dial, learn_to_hover
 from course.widgets.directions import arrows, correlated, dimensions
 from course.widgets.grasping import noisy_lift, robust_grasp, what_smooths
 from course.widgets.gripper import lift, watch

@@ -10,6 +10,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from course.widgets import marks as m
+from course.widgets.episodes import checked_weights
 from course.widgets.figure import Axis, Clock, Column, Figure, NewNoise, Panel, Picture, Slider
 from course.widgets.marks import Mark
 from smoothlib.environments import ANGLE_LIMIT, TAU, X_LIMIT, CartPole
@@ -47,7 +48,7 @@ def train_to_balance(weights: WeightsOf | None = None, seed: int = 0) -> Trainin
     for k in tqdm(range(ITERATIONS), desc="40 iterations", leave=False, delay=1):
         found = rollout(CART, POLICY, theta, EPISODES, 1000 * seed + k)
         if weights:
-            weight = _checked(weights(found.rewards), found.rewards)
+            weight = checked_weights(weights(found.rewards), found.rewards)
         else:
             to_go = reward_to_go(found.rewards)
             weight = to_go - time_baseline(to_go, found.alive)
@@ -98,8 +99,9 @@ def balance(weights: WeightsOf | None = None) -> Figure:
         f"Press play to see an episode without noise. Each iteration had {EPISODES} noisy ones. "
         "Drag along the training.",
         [
-            Column([Panel("scene", "Cart and pole", "side view, m", Axis(-2.7, 2.7, (-2, -1, 0, 1, 2)),
-                          Axis(-0.45, 1.35, ()), scene=True)], 1.2),
+            Column([Panel("scene", "Cart and pole", "side view, m",
+                          Axis(-2.7, 2.7, (-2, -1, 0, 1, 2)), Axis(-0.45, 1.35, ()),
+                          scene=True)], 1.2),
             Column([Panel("learning", "Training", "mean return of the noisy episodes",
                           Axis(0, ITERATIONS, (0, 10, 20, 30, 40), "d", "iteration"),
                           Axis(0, 520, (0, 100, 200, 300, 400, 500)), height=210)]),
@@ -112,16 +114,6 @@ def balance(weights: WeightsOf | None = None) -> Figure:
         draw,
         Clock(end=CART.horizon, seconds=10, step=2, label="time", under="scene"),
     )  # fmt: skip
-
-
-def _checked(found: object, rewards: Tensor) -> Tensor:
-    if not isinstance(found, Tensor) or found.shape != rewards.shape:
-        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(
-            f"your weights are {shape} for rewards of shape {tuple(rewards.shape)}; one weight for "
-            "each step of each episode is wanted"
-        )
-    return found.detach().to(rewards.dtype)
 
 
 def _episode(theta: Tensor) -> tuple[Tensor, Tensor, int]:

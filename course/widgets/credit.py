@@ -14,6 +14,7 @@ from course.widgets.episodes import (
     TRUTH,
     Flights,
     all_noise,
+    checked_weights,
     drawn,
     fly,
     mean_to_go,
@@ -154,14 +155,7 @@ def _weight_panel(low: float, high: float, ticks: tuple[float, ...]) -> Panel:
 
 def _yours(weights: WeightsOf, flights: Flights, offset: float) -> Tensor:
     rewards = flights.rewards + offset
-    found = weights(rewards)
-    if not isinstance(found, Tensor) or found.shape != rewards.shape:
-        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(
-            f"your weights are {shape} for rewards of shape {tuple(rewards.shape)}; one weight for "
-            "each step of each episode is wanted"
-        )
-    return found.detach().double()
+    return checked_weights(weights(rewards), rewards)
 
 
 def _states(states: Tensor, weight: Tensor, pick: int) -> list[Mark]:

@@ -16,8 +16,8 @@ from course.widgets.episodes import (
     STEPS,
     TRUTH,
     all_noise,
+    checked_weights,
     drawn,
-    mean_to_go,
     rows,
     values,
 )
@@ -158,7 +158,10 @@ def learn_to_hover(weights: WeightsOf | None = None) -> Figure:
     def paths(rate: float, seed: int) -> dict[str, Tensor]:
         if weights:
             return {"yours": _climb(weights, rate, seed)}
-        return {"whole return": _climb(_whole, rate, seed), "to go, centred": _climb(_centred, rate, seed)}
+        return {
+            "whole return": _climb(_whole, rate, seed),
+            "to go, centred": _climb(_centred, rate, seed),
+        }
 
     roles = {"yours": "gradient", "whole return": "plain", "to go, centred": "gradient"}
 
@@ -230,11 +233,8 @@ def _climb(weights: WeightsOf, rate: float, seed: int) -> Tensor:
     k, path = START, [START]
     for i in range(ITERATIONS):
         flights = drawn(1000 * seed + i, FLIGHTS, k)
-        found = weights(flights.rewards)
-        if not isinstance(found, Tensor) or found.shape != flights.rewards.shape:
-            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-            raise ValueError(f"your weights are {shape}; {tuple(flights.rewards.shape)} is wanted")
-        k += rate * float(rows(found.detach().double(), flights.scores).mean())
+        weight = checked_weights(weights(flights.rewards), flights.rewards)
+        k += rate * float(rows(weight, flights.scores).mean())
         k = min(max(k, GAINS[0]), GAINS[1]) if math.isfinite(k) else GAINS[1]
         path.append(k)
     return torch.tensor(path, dtype=torch.float64)

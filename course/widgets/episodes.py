@@ -98,3 +98,14 @@ def moments(weights: Tensor) -> tuple[float, float]:
 def _one_at_a_time() -> Tensor:
     """Weights that keep one time each: (T, T, 1)."""
     return torch.eye(STEPS, dtype=torch.float64)[..., None]
+
+
+def checked_weights(found: object, rewards: Tensor) -> Tensor:
+    """What a student's function made of rewards (T, n): one weight for each."""
+    if not isinstance(found, Tensor) or found.shape != rewards.shape:
+        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(
+            f"your weights are {shape} for rewards of shape {tuple(rewards.shape)}; one weight for "
+            "each step of each episode is wanted"
+        )
+    return found.detach().to(rewards.dtype)
