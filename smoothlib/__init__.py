@@ -30,6 +30,7 @@ Physical quantities are in SI units; angles in radians.
 
 from smoothlib import gripper, noise
 from smoothlib.ascent import annealed, ascend
+from smoothlib.environments import CartPole, Environment, LinearQuadratic, Transition
 from smoothlib.estimators import (
     antithetic,
     batch_mean,
@@ -103,7 +104,9 @@ __all__ = [
     "Affine",
     "BallThrow",
     "BallWall",
+    "CartPole",
     "Categorical",
+    "Environment",
     "Estimate",
     "EuclideanNorm",
     "Family",
@@ -117,6 +120,7 @@ __all__ = [
     "Interval",
     "Jumps",
     "Linear",
+    "LinearQuadratic",
     "Moments",
     "MomentumTransfer",
     "Objective",
@@ -131,6 +135,7 @@ __all__ = [
     "Sweep",
     "ThreeHumpCamel",
     "TopHat",
+    "Transition",
     "Variances",
     "Wiggle",
     "alpha_order",
