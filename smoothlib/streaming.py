@@ -92,9 +92,7 @@ def _compiled(*arguments: Any) -> list[tuple[Tensor, Tensor]]:
 
 @cache
 def _compiler() -> Callable[..., list[tuple[Tensor, Tensor]]]:
-    return torch.compile(
-        _moments, fullgraph=True, recompile_limit=RECOMPILE_LIMIT, options=FUSED
-    )
+    return torch.compile(_moments, fullgraph=True, recompile_limit=RECOMPILE_LIMIT, options=FUSED)
 
 
 def _moments(

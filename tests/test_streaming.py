@@ -84,6 +84,7 @@ def complaints() -> dict[str, Any]:
         warnings.simplefilter("always")
         found["branching"] = tuple(estimate(branching, point(0.5), 0.1, 300, 0, compile=True))
         streaming.RECOMPILE_LIMIT = 1
+        streaming._compiler.cache_clear()
         found["another f"] = tuple(estimate(high, point(0.5), 0.1, 300, 0, compile=True))
     found["said"] = [str(w.message) for w in said], {w.filename for w in said}
     return found
@@ -183,7 +184,9 @@ def test_what_is_compiled_gives_the_moments_of_the_rows(
     given = WALL, point(0.9), 0.1, 1_000, 3, THREE, chunk
     for found, expected in zip(estimates(*given, compile=True), estimates(*given), strict=True):
         torch.testing.assert_close(found.mean, expected.mean, rtol=1e-13, atol=0)
-        torch.testing.assert_close(found.standard_error, expected.standard_error, rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            found.standard_error, expected.standard_error, rtol=1e-12, atol=0
+        )
 
 
 def test_the_pivot_is_near_the_mean_so_that_an_offset_costs_no_digit() -> None:
