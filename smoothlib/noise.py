@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from itertools import product
 from threading import get_ident
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int32
@@ -39,7 +40,8 @@ ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = 0x1BD11BDA
 WORD = 1 << 32
 TILE, COMPILED_TILE, CUDA_TILE = 1 << 16, 1 << 18, 1 << 22  # pairs at a time
-FUSED = {"cpp.enable_floating_point_contract_flag": "fast"}  # a product and a sum in one step
+# A product and a sum in one step: to rounding the same.
+FUSED: dict[str, Any] = {"cpp.enable_floating_point_contract_flag": "fast"}
 HALF = 16  # members m and m + 16 are a pair: rows of a cache line, so that small d is fast
 
 
@@ -298,8 +300,9 @@ def _transformed(
 def _transformed_in_place(w0: Int32[Tensor, " size"], w1: Int32[Tensor, " size"]) -> None:
     """`_transformed` for a fused loop in float32, whose bits take the place of the words.
 
-    40 steps without memory, no range reduction. With x = 2ᵉ m, 1/√2 <= m < √2: ln x = e ln 2 + ln m. Of the angle, two bits are the quadrant.
-    Minimax polynomials (Remez 1934): 1.4e-8 for the radius, 5e-9 for the sine.
+    40 steps without memory, no range reduction. With x = 2ᵉ m, 1/√2 <= m < √2: ln x =
+    e ln 2 + ln m. Of the angle, two bits are the quadrant. Minimax
+    polynomials (Remez 1934): 1.4e-8 for the radius, 5e-9 for the sine.
     """
     x = ((w0 >> 1) & 0x7FFFFFFF).float() + ((w1 & 0xFF).float() + 0.5) * 2.0**-8
     bits = x.view(torch.int32)

@@ -92,7 +92,8 @@ def _compiled(*arguments: Any) -> list[tuple[Tensor, Tensor]]:
 
 @cache
 def _compiler() -> Callable[..., list[tuple[Tensor, Tensor]]]:
-    return torch.compile(_moments, fullgraph=True, recompile_limit=RECOMPILE_LIMIT, options=FUSED)
+    limit: Any = {"recompile_limit": RECOMPILE_LIMIT}  # which torch 2.13 has, but does not declare
+    return torch.compile(_moments, fullgraph=True, options=FUSED, **limit)
 
 
 def _moments(
