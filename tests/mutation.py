@@ -72,6 +72,7 @@ EQUIVALENT = {
     "streaming: 4 -> 5": "the line a warning names; the process that compiles holds it",
     "streaming: 0 -> 1": "the length that may change without compiling anew: slower",
     "statistics: 1 -> 2": "the size of a chunk at d = 1; any size will do",
+    "statistics: 64 -> 65": "from which chunk on noise comes in whole blocks: slower",
     "statistics: -1 -> 1": "the last of two axes",
 }
 

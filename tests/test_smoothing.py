@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from smoothlib import (
+    L1,
     BallWall,
+    EuclideanNorm,
     Heaviside,
     Jumps,
     Moments,
@@ -542,3 +544,9 @@ def test_the_slope_that_the_compiler_follows_is_the_one_of_autograd(
     expected = wall(x), slope(wall, x)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     torch.testing.assert_close(_value_and_slope(wall, x), expected, rtol=1e-14, atol=1e-14)
+
+
+def test_a_sum_in_two_variables_has_no_moments_and_says_so() -> None:
+    theta = torch.zeros(2, dtype=torch.float64)
+    with pytest.raises(NotImplementedError, match=r"in 2 variables .* measure them by sampling"):
+        Sum(L1(), EuclideanNorm()).smoothed_moments(theta, 0.5)
