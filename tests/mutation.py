@@ -69,6 +69,10 @@ EQUIVALENT = {
     "evolution: 1 -> 2": "the step through no coordinates at all",
     "mixtures: 1.0 -> 2.0": "a divisor whose quotient is thrown away",
     "mixtures: -1 -> 1": "the last of two axes",
+    "closed_forms: torch.cos(2 * omega * x) * normal[k] -> torch.cos(2 * omega * x)": "the factor "
+    "is 1 at k = 0 and 2, and nobody reads the pair at k = 1",
+    "smoothing: 64 -> 65": "nodes of a sum; one more is as good",
+    "smoothing: 2.0 -> 3.0": "how far out growth is probed; farther is stricter",
     "streaming: 4 -> 5": "the line a warning names; the process that compiles holds it",
     "streaming: 0 -> 1": "the length that may change without compiling anew: slower",
     "statistics: 1 -> 2": "the size of a chunk at d = 1; any size will do",
