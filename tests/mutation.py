@@ -71,6 +71,7 @@ EQUIVALENT = {
     "mixtures: -1 -> 1": "the last of two axes",
     "closed_forms: torch.cos(2 * omega * x) * normal[k] -> torch.cos(2 * omega * x)": "the factor "
     "is 1 at k = 0 and 2, and nobody reads the pair at k = 1",
+    "closed_forms: 1 -> 2": "one moment more than anybody reads",
     "smoothing: 64 -> 65": "nodes of a sum; one more is as good",
     "smoothing: 2.0 -> 3.0": "how far out growth is probed; farther is stricter",
     "streaming: 4 -> 5": "the line a warning names; the process that compiles holds it",
