@@ -19,6 +19,8 @@ from course.grading.source import Exercise
 from course.release import ROOT, configuration, register
 
 ATTEMPTS = 8
+# What a person is shown of one cell, and of added cells: nbgrader's page has to build in time.
+SHOWN_TEXT, SHOWN_CELLS = 20_000, 100
 
 
 def database(classroom: Path) -> str:
@@ -129,10 +131,12 @@ def graded_notebook(exercise: Exercise, row: Row, cells: list[list[str]]) -> Not
     after = ""
     for kind, grade_id, name, source in cells:
         known = next((n for n in (grade_id, name) if n in ours), "")
+        if len(source) > SHOWN_TEXT:
+            source = f"{source[:SHOWN_TEXT]}\n\n... cut here, {len(source)} characters in all"
         if known:
             after = known
             texts.setdefault(known, source)
-        else:
+        elif sum(map(len, added.values())) < SHOWN_CELLS:
             make = nbformat.v4.new_code_cell if kind == "code" else nbformat.v4.new_markdown_cell
             cell = make(source, id=f"added-{sum(map(len, added.values()))}")
             added.setdefault(after, []).append(cell)
