@@ -2,7 +2,7 @@
 
 The same submissions for all, in one run.
 
-    python -m tests.benchmarks.bench_grading [--submissions N] [--class M]
+    python -m tests.benchmarks.bench_grading [--submissions N] [--class M] [--only-class]
 
 Processor time is what the processes used, their children among them, so that a loaded machine
 does not blur it. Memory is the proportional share (PSS) of the process that runs one answer.
@@ -34,8 +34,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--submissions", type=int, default=60, help="for the comparison")
     parser.add_argument("--class", dest="size", type=int, default=300, help="graded end to end")
+    parser.add_argument("--only-class", action="store_true", help="without the comparison")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        end_to_end(Path(folder) / "class", options.size)
+        if options.only_class:
+            return
         ours = course_grade(Path(folder) / "ours", options.submissions)
         print(f"course grade        {ours:6.3f} s of processor time per submission", flush=True)
         print(f"memory of an answer {memory() / 1e6:6.1f} MB", flush=True)
@@ -43,9 +47,26 @@ def main() -> None:
         print(f"nbgrader autograde  {theirs:6.3f} s  {theirs / ours:5.1f} times", flush=True)
         otter = otter_run(Path(folder) / "otter", 4)
         print(f"otter run           {otter:6.3f} s  {otter / ours:5.1f} times", flush=True)
-        began = time.monotonic()
-        course_grade(Path(folder) / "class", options.size)
-        print(f"{options.size} submissions end to end {time.monotonic() - began:.0f} s")
+
+
+def end_to_end(folder: Path, count: int) -> None:
+    """A class graded, its pages of feedback written, its marks exported: one after the other."""
+    folder.mkdir()
+    made = classroom(folder / "class", copies=-(-count // len(MADE)))
+    began, seconds = time.monotonic(), []
+    for verb in (["grade"], ["feedback"], ["export", "--to", str(folder / "grades.csv")]):
+        command = [sys.executable, "-m", "course.cli", *verb, "--classroom", str(made)]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        seconds.append(used(command, env=environment(folder), **quiet))
+    handed_in = len(list((made / "submitted").iterdir()))
+    pages = len(list((made / "feedback").rglob("*.html")))
+    rows = len((folder / "grades.csv").read_text().splitlines()) - 1
+    assert handed_in == pages == rows, (handed_in, pages, rows)
+    print(
+        f"{handed_in} submissions: {time.monotonic() - began:.0f} s by the clock; processor: "
+        f"grade {seconds[0]:.0f} s, feedback {seconds[1]:.0f} s, export {seconds[2]:.0f} s",
+        flush=True,
+    )
 
 
 def used(command: list[str], **options: object) -> float:
