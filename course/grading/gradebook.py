@@ -40,6 +40,7 @@ class Marks:
 
     def __init__(self, classroom: Path, exercises: Mapping[str, Exercise]) -> None:
         self.url, self.exercises = database(classroom), exercises
+        self.waiting = 0  # written answers that nobody has read yet
         self.lock = classroom / "grading" / "gradebook.lock"
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         with self._alone():
@@ -103,7 +104,9 @@ class Marks:
             grade.auto_score = scores.get(grade.cell.name, 0.0)
             waits = grade.auto_score is None and grade.manual_score is None
             grade.needs_manual_grade = waits
+        waiting = sum(grade.needs_manual_grade for grade in notebook.grades)
         gradebook.db.commit()
+        self.waiting += waiting
 
 
 def _first(error: Exception) -> str:
