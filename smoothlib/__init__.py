@@ -18,8 +18,9 @@ Everything is maximised. One notation, here and in the lectures:
 Physical quantities are in SI units; angles in radians.
 """
 
-from smoothlib import noise
+from smoothlib import gripper, noise
 from smoothlib.ascent import annealed, ascend
+from smoothlib.environments import CartPole, Environment, LinearQuadratic, Transition
 from smoothlib.estimators import (
     antithetic,
     batch_mean,
@@ -39,16 +40,8 @@ from smoothlib.estimators import (
 )
 from smoothlib.evolution import evolution_gradient, evolution_width_gradient
 from smoothlib.families import Family
-from smoothlib.gripper import Result, Trajectory, rollout
-from smoothlib.gripper_model import (
-    Command,
-    GripperParams,
-    GripperState,
-    init_state,
-    schedule,
-)
-from smoothlib.gripper_objective import GripperLift, lift_closed_form
-from smoothlib.gripper_physics import Contacts, contacts, step
+from smoothlib.gripper_model import GripperParams
+from smoothlib.gripper_objective import GripperLift
 from smoothlib.landscapes import (
     HeavisideAll,
     HeavisideAny,
@@ -68,6 +61,7 @@ from smoothlib.noise import normal
 from smoothlib.norms import L1, EuclideanNorm
 from smoothlib.objectives import Affine, Objective, Optimum, Sum
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
+from smoothlib.policies import MLP, Categorical, Gaussian, Linear
 from smoothlib.reductions import Reductions, reduction_table
 from smoothlib.smoothing import Jumps, Moments, smoothed, smoothed_grad, smoothed_moments
 from smoothlib.statistics import (
@@ -95,22 +89,26 @@ from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
 
 __all__ = [
     "L1",
+    "MLP",
     "Affine",
     "BallThrow",
     "BallWall",
-    "Command",
-    "Contacts",
+    "CartPole",
+    "Categorical",
+    "Environment",
     "Estimate",
     "EuclideanNorm",
     "Family",
+    "Gaussian",
     "GripperLift",
     "GripperParams",
-    "GripperState",
     "Heaviside",
     "HeavisideAll",
     "HeavisideAny",
     "Interval",
     "Jumps",
+    "Linear",
+    "LinearQuadratic",
     "Moments",
     "MomentumTransfer",
     "Objective",
@@ -119,14 +117,13 @@ __all__ = [
     "PiecewiseLinear",
     "Quadratic",
     "Reductions",
-    "Result",
     "SoftStep",
     "Spike",
     "Sum",
     "Sweep",
     "ThreeHumpCamel",
     "TopHat",
-    "Trajectory",
+    "Transition",
     "Variances",
     "Wiggle",
     "alpha_order",
@@ -139,7 +136,6 @@ __all__ = [
     "bias_guarded",
     "center",
     "confidence_radius",
-    "contacts",
     "empirical_bernstein_interval",
     "estimate",
     "estimated_optimal",
@@ -149,12 +145,11 @@ __all__ = [
     "finite_difference",
     "first_order",
     "gradient_sampling",
-    "init_state",
+    "gripper",
     "inverse_variance",
     "jump_corrected",
     "leave_one_out",
     "leave_one_out_variance",
-    "lift_closed_form",
     "measure_valued",
     "minimum_norm",
     "minimum_variance",
@@ -166,13 +161,10 @@ __all__ = [
     "optimal_baseline",
     "reduction_table",
     "rmse",
-    "rollout",
-    "schedule",
     "shows_a_jump",
     "smoothed",
     "smoothed_grad",
     "smoothed_moments",
-    "step",
     "summarise",
     "sweep",
     "switched",
