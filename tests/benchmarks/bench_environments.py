@@ -1,12 +1,12 @@
 """Environments beside their peers, on one core, in CPU time: steps per second.
 
-    python -m tests.benchmarks.bench_environments [--rounds N]
+    python -m tests.benchmarks.bench_environments [--rounds N] [--batches N ...]
 
 CartPole, beside Gymnasium's own `CartPoleVectorEnv` and gymnax (compiled; one step a call, and 100
 in one), at random actions. Rounds take turns, so that a busy machine disturbs all alike, and a
 ratio is of medians. Two questions, since autoreset is half of some environments' time:
 
-    stepping    8 steps from starts that nobody outlives, so that nobody resets; gymnax `step_env`
+    stepping    7 steps from starts that nobody outlives, so that nobody resets; gymnax `step_env`
     episodes    without end: who has fallen starts anew. Gymnasium and gymnax by their autoreset,
                 smoothlib by writing starts, drawn from the counter, over the rows that are over
 
@@ -30,19 +30,20 @@ from smoothlib.environments import CartPole, CartPoleState
 
 Turn = Callable[[], int]  # some steps; how many
 
-ALIVE = 8  # steps that every start survives: the pole falls 12° in 8 steps at the soonest
+ALIVE = 7  # steps that every start survives
 LONG = 100
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--batches", type=int, nargs="+", default=(64, 4096, 65536))
+    rounds, batches = vars(parser.parse_args()).values()
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if not importlib.util.find_spec("gymnax"):
         print("gymnax is not installed (pip install -e '.[bench]'): left out")
-    for n in (64, 4096, 65536):
+    for n in batches:
         for title, turns in (("stepping", stepping(n)), ("episodes", episodes(n))):
             show(f"CartPole, {title}, batch {n}", rates(turns, rounds))
     show("Ant-v5", rates(ants(), rounds))
@@ -72,9 +73,10 @@ def show(title: str, rates: dict[str, float]) -> None:
 
 
 def stepping(n: int) -> dict[str, Turn]:
-    blocks = max(1, 2**17 // n)
+    blocks = max(4, 2**15 // n)
     turns = {
-        "smoothlib": ours_stepping(n, blocks),
+        "smoothlib": ours_stepping(n, blocks, True),
+        "smoothlib, not compiled": ours_stepping(n, blocks, False),
         "Gymnasium CartPoleVectorEnv": gymnasiums_stepping(n, blocks),
     }
     if importlib.util.find_spec("gymnax"):
@@ -82,8 +84,8 @@ def stepping(n: int) -> dict[str, Turn]:
     return turns
 
 
-def ours_stepping(n: int, blocks: int) -> Turn:
-    environment = CartPole()
+def ours_stepping(n: int, blocks: int, compile: bool) -> Turn:
+    environment = CartPole(compile=compile)
     start = environment.reset(n, 0)
     actions = torch.randint(2, (ALIVE, n))
 
@@ -119,9 +121,10 @@ def gymnasiums_stepping(n: int, blocks: int) -> Turn:
 
 
 def episodes(n: int) -> dict[str, Turn]:
-    steps = max(50, 2**20 // n)
+    steps = max(50, 2**18 // n)
     turns = {
-        "smoothlib": ours_in_episodes(n, steps),
+        "smoothlib": ours_in_episodes(n, steps, True),
+        "smoothlib, not compiled": ours_in_episodes(n, steps, False),
         "Gymnasium CartPoleVectorEnv": gymnasiums_in_episodes(n, steps),
     }
     if importlib.util.find_spec("gymnax"):
@@ -138,11 +141,11 @@ class Restarts:
 
     def _draw(self) -> None:
         self.seed, self.used = self.seed + 1, 0
-        self.starts = self.environment.reset(self.n, self.seed)
+        self.starts = self.environment.reset(max(self.n, 2**16), self.seed)
 
     def write(self, state: CartPoleState, over: torch.Tensor) -> None:
         rows = over.nonzero()[:, 0]
-        if self.used + len(rows) > self.n:
+        if self.used + len(rows) > len(self.starts.t):
             self._draw()
         some = slice(self.used, self.used + len(rows))
         self.used += len(rows)
@@ -150,8 +153,8 @@ class Restarts:
             column.index_copy_(0, rows, starts[some])
 
 
-def ours_in_episodes(n: int, steps: int) -> Turn:
-    environment = CartPole()
+def ours_in_episodes(n: int, steps: int, compile: bool) -> Turn:
+    environment = CartPole(compile=compile)
     state, restarts = environment.reset(n, 0), Restarts(environment, n)
     actions = torch.randint(2, (LONG, n))
 
