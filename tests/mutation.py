@@ -37,12 +37,19 @@ TRUTH = ("test_objectives", "test_smoothing", "test_statistics")
 TESTS = {
     "ascent": ("test_statistics", "test_claims"),
     "estimators": ("test_estimators",),
-    "evolution": ("test_evolution",),
+    "evolution": ("test_evolution", "test_search"),
+    "search.clipup": ("test_search",),
+    "search.shaping": ("test_search",),
+    "search.strategies": ("test_search",),
     "families": ("test_estimators",),
     "mixtures": ("test_estimators",),
     "reductions": ("test_statistics",),
     "statistics": ("test_statistics",),
     "streaming": ("test_streaming", "test_statistics"),
+    "policies": ("test_policies",),
+    "finite_horizon": ("test_finite_horizon",),
+    "trajectories": ("test_trajectories",),
+    "ppo": ("test_ppo",),
     "objectives": ("test_smoothing", "test_objectives"),
     "landscapes": TRUTH,
     "norms": TRUTH,
@@ -196,7 +203,9 @@ class Hunt:
         self.count = self.alive = 0
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        source = (REPO / "smoothlib" / f"{self.name}.py").read_text(encoding="utf-8")
+        source = (REPO / "smoothlib" / f"{self.name.replace('.', '/')}.py").read_text(
+            encoding="utf-8"
+        )
         module = importlib.import_module(f"smoothlib.{self.name}")
         here = [i for i in session.items if ELSEWHERE not in getattr(i, "fixturenames", ())]
         session.items = here
