@@ -13,6 +13,11 @@ Everything is maximised. One notation, here and in the lectures:
 | f, J   | `f`     | an objective: points (..., d) to values (...) |
 | F      | `f.smoothed` | smoothed value F(θ) = E f(θ + σε) |
 | ∇F     | `f.smoothed_grad` | its gradient, shape (..., d) |
+| s, a   |        | state and action of a step t = 0 … T-1 |
+| A, B   | `A`, `B` | linear dynamics, s_{t+1} = A s_t + B a_t + noise of covariance W |
+| Q, R   | `Q`, `R` | its cost sᵀQs + aᵀRa, minus the reward |
+| K      | `K`    | a gain, a = -K s; shape (..., actions, states) |
+| P, Σ   |        | cost of a state from now on, sᵀPs; covariance of the state |
 | φ, Φ   |         | density and distribution function of the standard normal |
 
 Physical quantities are in SI units; angles in radians.
@@ -56,6 +61,7 @@ from smoothlib.landscapes import (
     ThreeHumpCamel,
     Wiggle,
 )
+from smoothlib.lqr import LQR, Regulator
 from smoothlib.mixtures import (
     alpha_order,
     bias_guarded,
@@ -95,6 +101,7 @@ from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
 
 __all__ = [
     "L1",
+    "LQR",
     "Affine",
     "BallThrow",
     "BallWall",
@@ -119,6 +126,7 @@ __all__ = [
     "PiecewiseLinear",
     "Quadratic",
     "Reductions",
+    "Regulator",
     "Result",
     "SoftStep",
     "Spike",
