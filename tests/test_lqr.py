@@ -227,6 +227,15 @@ def test_the_dominance_of_one_state_is_close_to_the_best_constant() -> None:
     assert float(ratio.min()) == pytest.approx(7.5907, abs=1e-4)
 
 
+def test_noise_four_times_as_large_makes_cost_gradient_and_dominance_so_too() -> None:
+    lq = system(2)
+    louder = LQR(lq.A, lq.B, lq.Q, lq.R, 4 * lq.W)
+    (K,) = stable_gains(lq, 1)
+    assert louder.dominance == pytest.approx(4 * lq.dominance)
+    assert float(louder.cost(K)) == pytest.approx(4 * float(lq.cost(K)))
+    torch.testing.assert_close(louder.grad(K), 4 * lq.grad(K))
+
+
 def test_the_gradient_flow_is_as_fast_as_the_dominance_promises() -> None:
     lq, dt = system(4), 2e-6
     (K,) = stable_gains(lq, 1)
@@ -255,6 +264,7 @@ def test_one_step_costs_what_it_costs_and_two_steps_the_next_one_too() -> None:
     start, m = matrix([[2.0]]), 1.1 - 0.4
     first = (1 + 0.5 * 0.4**2) * 2.0 + 0.5 * 0.09
     assert float(lq.episode_cost(K, 1, start, 0.3)) == pytest.approx(first)
+    assert float(lq.episode_cost(K, 1, start)) == pytest.approx(first - 0.5 * 0.09)
     second = (1 + 0.5 * 0.4**2) * (m**2 * 2.0 + 1 + 0.09) + 0.5 * 0.09
     assert float(lq.episode_cost(K, 2, start, 0.3)) == pytest.approx(first + second)
 
