@@ -61,7 +61,7 @@ from smoothlib.landscapes import (
     ThreeHumpCamel,
     Wiggle,
 )
-from smoothlib.lqr import LQR, Regulator
+from smoothlib.lqr import LQR, Episodes, Regulator
 from smoothlib.mixtures import (
     alpha_order,
     bias_guarded,
@@ -107,6 +107,7 @@ __all__ = [
     "BallWall",
     "Command",
     "Contacts",
+    "Episodes",
     "Estimate",
     "EuclideanNorm",
     "Family",

@@ -36,6 +36,14 @@ class Regulator(NamedTuple):
     cost: Float[Tensor, ""]  # tr(P W), of a step in the long run without action noise
 
 
+class Episodes(NamedTuple):
+    """n simulated episodes of T steps, t = 0 … T-1."""
+
+    states: Float[Tensor, "T n s"]
+    actions: Float[Tensor, "T n a"]
+    costs: Float[Tensor, "T n"]
+
+
 @dataclass(frozen=True, eq=False)
 class LQR:
     """A linear system with Gaussian noise and quadratic costs; numbers stand for 1 × 1 matrices.
@@ -229,6 +237,28 @@ class LQR:
         near = self._gain(K)[..., None, :, :] + sigma * E
         cost = self.episode_cost(near, horizon, start)
         return (cost * weights.reshape(len(E), -1).prod(-1)).sum(-1)
+
+    def simulate(
+        self,
+        K: Float[Tensor, "*n a s"],
+        wind: Float[Tensor, "T n s"],
+        pushes: Float[Tensor, "T n a"],
+    ) -> Episodes:
+        """n episodes with the actions -K s + pushes[t], differentiable in K.
+
+        Args:
+            K: one gain for all, (a, s), or one for each episode, (n, a, s).
+            wind: wind[0] are the starts s₀; wind[t] is added to the state on the way to step t.
+            pushes: noise of the actions, in their units: zeros, or σε.
+        """
+        K = self._gain(K)
+        M, drive = self.A - self.B @ K, wind[1:] + pushes[:-1] @ self.B.mT
+        states = [wind[0]]
+        for w in drive:
+            states.append((M @ states[-1][..., None])[..., 0] + w)
+        s = torch.stack(states)
+        a = pushes - (K @ s[..., None])[..., 0]
+        return Episodes(s, a, ((s @ self.Q) * s).sum(-1) + ((a @ self.R) * a).sum(-1))
 
     # --- parts ------------------------------------------------------------------------------
 

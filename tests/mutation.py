@@ -66,6 +66,7 @@ EQUIVALENT = {
     "lqr: 1e-16 * float(H.abs().max()) -> 1e-16": "when to stop, for costs of order 1",
     "lqr: horizon + 1 -> horizon - 1": "how many nodes are refused as too many",
     "lqr: -1 -> 1": "the last of two axes, or of all entries but one",
+    "lqr: 1 -> 2": "the last but one of two equal axes",
     "mixtures: 1.0 -> 2.0": "a divisor whose quotient is thrown away",
     "mixtures: -1 -> 1": "the last of two axes",
     "statistics: 1 -> 2": "the size of a chunk at d = 1; any size will do",

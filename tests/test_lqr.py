@@ -184,6 +184,14 @@ def test_action_noise_raises_the_cost_and_leaves_the_best_gain() -> None:
         assert float(lq.cost(best.K, sigma)) > float(best.cost)
 
 
+def test_noise_along_one_direction_only_is_noise() -> None:
+    """Though rounding makes an eigenvalue of such a W a little negative."""
+    for seed in range(20):
+        along = normal(seed, 1, 3, dtype=torch.float64)
+        lq = LQR(torch.eye(3) / 2, torch.eye(3), torch.eye(3), torch.eye(3), along.T @ along)
+        assert lq.dominance == pytest.approx(0, abs=1e-12)
+
+
 def test_gains_come_in_batches() -> None:
     lq = system(0)
     K = torch.cat((stable_gains(lq, 5), torch.full((1, 2, 3), 9.0).double())).reshape(2, 3, 2, 3)
@@ -287,6 +295,40 @@ def test_the_gradient_of_an_episode_is_that_of_autograd(horizon: int) -> None:
     total = lq.episode_cost(K, horizon, start, 0.3).sum()
     (by_autograd,) = torch.autograd.grad(total, K)
     torch.testing.assert_close(lq.episode_grad(K.detach(), horizon, start, 0.3), by_autograd)
+    (without,) = torch.autograd.grad(lq.episode_cost(K, horizon, start, 0.0).sum(), K)
+    torch.testing.assert_close(lq.episode_grad(K.detach(), horizon, start), without)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_simulated_episodes_are_those_of_plain_loops(own: bool) -> None:
+    """Also with a gain for each episode, which is where parameter noise needs it."""
+    lq, steps, n = system(3), 4, 5
+    K = stable_gains(lq, n)
+    wind = normal(1, steps * n, 3, dtype=torch.float64).reshape(steps, n, 3)
+    pushes = 0.3 * normal(2, steps * n, 2, dtype=torch.float64).reshape(steps, n, 2)
+    found = lq.simulate(K if own else K[0], wind, pushes)
+    for i in range(n):
+        s, gains = wind[0, i], K[i if own else 0]
+        for t in range(steps):
+            action = pushes[t, i] - gains @ s
+            torch.testing.assert_close(found.states[t, i], s)
+            torch.testing.assert_close(found.actions[t, i], action)
+            cost = s @ lq.Q @ s + action @ lq.R @ action
+            torch.testing.assert_close(found.costs[t, i], cost)
+            if t + 1 < steps:
+                s = lq.A @ s + lq.B @ action + wind[t + 1, i]
+
+
+def test_the_slope_of_simulated_costs_has_the_mean_that_the_closed_form_has() -> None:
+    lq, steps, n = system(1), 6, 20_000
+    (K,) = stable_gains(lq, 1)
+    root = torch.linalg.cholesky(lq.W)
+    wind = (normal(4, steps * n, 3, dtype=torch.float64) @ root.T).reshape(steps, n, 3)
+    each = K.expand(n, 2, 3).clone().requires_grad_()
+    costs = lq.simulate(each, wind, torch.zeros(steps, n, 2).double()).costs
+    (rows,) = torch.autograd.grad(costs.sum(), each)
+    exact = lq.episode_grad(K, steps, lq.W)
+    assert all(near(rows[:, i, j], float(exact[i, j])) for i in range(2) for j in range(3))
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.6])

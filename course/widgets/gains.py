@@ -26,7 +26,7 @@ from smoothlib import LQR
 
 PolicyGradient = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
-STEPS, T, SIGMA = 40, 20, 0.2
+STEPS, T, SIGMA = 30, 15, 0.2
 LOW, HIGH = 0.0, 2.2
 TIMES = torch.arange(STEPS + 1)
 GRID = torch.linspace(LOW, HIGH, 221, dtype=torch.float64)
@@ -92,8 +92,8 @@ def descend(mine: PolicyGradient | None = None) -> Figure:
                           height=250, margin=46, right=96)]),
         ],
         [
-            Slider("k0", "first gain k0", "*k*_{0}", 0.12, 2.08, 1.7, 0.01, under="cost"),
-            Slider("eta", "step size η", "*η*", 0.001, 0.5, 0.03, format=".2~g", log=True),
+            Slider("k0", "first gain k0", "*k*_{0}", 0.12, 2.08, 1.6, 0.01, under="cost"),
+            Slider("eta", "step size η", "*η*", 0.001, 0.5, 0.04, format=".2~g", log=True),
             Slider("n", "episodes a step, n", "*n*", 2, 200, 20, 1, format="d", log=True),
             NewNoise(),
         ],
@@ -133,13 +133,9 @@ def _exact(k: Tensor, wind: Tensor, eps: Tensor, once: Tensor) -> Tensor:
 
 
 def _first_order(k: Tensor, wind: Tensor, eps: Tensor, once: Tensor) -> Tensor:
-    """The derivative by k of the cost of each episode, carried along as the lean moves."""
-    s, slope, total = wind[0], torch.zeros_like(once), torch.zeros_like(once)
-    for t in range(T):
-        total = total + 2 * (1 + 0.5 * k * k) * s * slope + k * s * s
-        slope = (1.1 - k) * slope - s
-        s = (1.1 - k) * s + wind[t + 1] if t + 1 < T else s
-    return (total / T).mean()
+    """By autograd through the simulated sticks."""
+    k = k.clone().requires_grad_()
+    return torch.autograd.grad(episodes(k, wind, torch.zeros_like(wind))[1].mean(), k)[0]
 
 
 def _zero_order(k: Tensor, wind: Tensor, eps: Tensor, once: Tensor) -> Tensor:
@@ -192,7 +188,7 @@ def _names(left: dict[str, Tensor]) -> list[Mark]:
 PAIR = LQR(
     torch.tensor([[0.0, 1.2], [1.2, 0.0]]), torch.eye(2), torch.eye(2), 0.5 * torch.eye(2)
 )  # each of two sticks leans as the other did
-NEAR, FAR, CELLS, SHOWN = -9.5, 4.5, 281, 12
+NEAR, FAR, CELLS, SHOWN = -5.5, 4.5, 301, 12
 TINY, HUGE = 1e-3, 1e6
 
 
@@ -238,13 +234,13 @@ def average_of_gains() -> Figure:
             "beside it how the leans die out or grow.",
         )  # fmt: skip
 
-    axis = Axis(NEAR, FAR, (-8, -4, 0, 4))
+    axis = Axis(NEAR, FAR, (-4, -2, 0, 2, 4))
     return Figure(
         "Both gains are perfect. Is their average good?",
         "Move from the first gain to the second. Grey is stable, the lighter the dearer; in white "
         "the sticks fall.",
         [
-            Column([Panel("gains", "Stable gains", "*k*_{21}", Axis(NEAR, FAR, (-8, -4, 0, 4),
+            Column([Panel("gains", "Stable gains", "*k*_{21}", Axis(NEAR, FAR, (-4, -2, 0, 2, 4),
                           unit="*k*_{12}"), axis, height=300)]),
             Column([Panel("lean", "Size of the lean, no wind", "‖*s*‖",
                           Axis(0, SHOWN, (0, 4, 8, 12), unit="step"),
@@ -253,7 +249,7 @@ def average_of_gains() -> Figure:
         ],
         [
             Slider("share", "share of the second gain", "share", 0, 1, 0.0, 0.01, under="gains"),
-            Slider("p", "push p of the two gains", "*p*", 2, 10, 4, 0.5, format=".1f"),
+            Slider("p", "push p of the two gains", "*p*", 2, 6, 4, 0.5, format=".1f"),
             Toggle("shown", "Show a descent", "Hide the descent"),
         ],
         draw,

@@ -41,19 +41,10 @@ def per_step(k: Tensor, horizon: int, sigma: float = 0.0) -> Tensor:
     return STICK.episode_cost(gains(k), horizon, START, sigma) / horizon
 
 
-def episodes(k: Tensor, noise: Tensor, pushes: Tensor) -> tuple[Tensor, Tensor]:
-    """States and costs, both (T, n), of the stick with gains k and pushes, in the action's units.
-
-    `noise` and `pushes` are (T, n): noise[0] is the first lean, noise[t] the wind before step t.
-    """
-    states, costs, s = [], [], noise[0]
-    for t, push in enumerate(pushes):
-        action = push - k * s
-        states.append(s)
-        costs.append(s * s + 0.5 * action * action)
-        if t + 1 < len(noise):
-            s = 1.1 * s + action + noise[t + 1]
-    return torch.stack(states), torch.stack(costs)
+def episodes(k: Tensor, wind: Tensor, pushes: Tensor) -> tuple[Tensor, Tensor]:
+    """States and costs, both (T, n), of the stick with gains k, () or (n,); the others (T, n)."""
+    states, _, costs = STICK.simulate(gains(k), wind[..., None], pushes[..., None])
+    return states[..., 0], costs
 
 
 @lru_cache(4)
