@@ -112,7 +112,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "steer": steer,
     "cliff": cliff,
     "descend": descend,
-    "own_descent": lambda: descend(lambda states, eps, costs, sigma: -(states * eps * costs).sum(0)),
+    "own_descent": lambda: descend(
+        lambda states, eps, costs, sigma: -(states * eps * costs).sum(0)
+    ),
     "average_of_gains": average_of_gains,
     "two_noises": two_noises,
     "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),

@@ -175,11 +175,11 @@ def _walker(name: str, path: Tensor) -> list[Mark]:
 
 def _names(left: dict[str, Tensor]) -> list[Mark]:
     """At the ends of the curves, pushed apart."""
-    marks, above = [], MOST * 100
-    for name in sorted(left, key=lambda name: float(left[name][-1]), reverse=True):
-        at = max(min(float(left[name][-1]), above / 4), LEAST)
+    marks, next_free = [], LEAST
+    for name in sorted(left, key=lambda name: float(left[name][-1])):
+        at = max(float(left[name][-1]), next_free)
         marks.append(m.text(STEPS, at, name, ROLES[name], dx=8, dy=4))
-        above = at
+        next_free = 2.2 * at
     return marks
 
 
@@ -237,18 +237,19 @@ def average_of_gains() -> Figure:
     axis = Axis(NEAR, FAR, (-4, -2, 0, 2, 4))
     return Figure(
         "Both gains are perfect. Is their average good?",
-        "Move from the first gain to the second. Grey is stable, the lighter the dearer; in white "
-        "the sticks fall.",
+        "Move from the first gain to the second: blue are these two, orange is yours. Grey is "
+        "stable, and the lighter the dearer; elsewhere the sticks fall.",
         [
-            Column([Panel("gains", "Stable gains", "*k*_{21}", Axis(NEAR, FAR, (-4, -2, 0, 2, 4),
-                          unit="*k*_{12}"), axis, height=300)]),
+            Column([Panel("gains", "Stable gains", "*k*_{21} over *k*_{12}",
+                          Axis(NEAR, FAR, (-4, -2, 0, 2, 4), unit="*k*_{12}"), axis,
+                          height=300)]),
             Column([Panel("lean", "Size of the lean, no wind", "‖*s*‖",
                           Axis(0, SHOWN, (0, 4, 8, 12), unit="step"),
                           Axis(TINY, HUGE, (1e-3, 1, 1e3, 1e6), "power", log=True),
                           height=300, margin=46)]),
         ],
         [
-            Slider("share", "share of the second gain", "share", 0, 1, 0.0, 0.01, under="gains"),
+            Slider("share", "share of the second gain", "share", 0, 1, 0.0, 0.01),
             Slider("p", "push p of the two gains", "*p*", 2, 6, 4, 0.25),
             Toggle("shown", "Show a descent", "Hide the descent"),
         ],
@@ -299,9 +300,9 @@ def _cost_image() -> Mark:
 def _way_down(p: float) -> Tensor:
     """Gradient descent from the first gain, (steps, 2): each step as long as it may be."""
     K, path = _gain(p, 0.0), []
-    for _ in range(80):
+    for _ in range(120):
         path.append(_place(K))
-        slope, step, cost = PAIR.grad(K), 0.1, float(PAIR.cost(K))
+        slope, step, cost = PAIR.grad(K), 0.02, float(PAIR.cost(K))
         promised = float(slope.square().sum()) / 4
         while step > 1e-9 and float(PAIR.cost(K - step * slope)) > cost - step * promised:
             step /= 2

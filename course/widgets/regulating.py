@@ -101,7 +101,8 @@ def steer() -> Figure:
                 "lean": [
                     m.band(t, -2 * spread, 2 * spread),
                     m.line([0, STEPS - 1], [0, 0], "level"),
-                    m.curve(t, states[:, :6].T.clamp(-99, 99), "sample", width=1.5, t=t),
+                    m.curve(t.expand(6, -1), states[:, :6].T.clamp(-99, 99), "sample", width=1.2,
+                            t=t),
                 ],
                 "cost": [
                     *(_exact() if now.shown else []),
@@ -135,7 +136,7 @@ def steer() -> Figure:
         ],
         [_gain_slider(0.4), Toggle("shown", "Show exact cost", "Hide exact cost"), NewNoise()],
         draw,
-        Clock(end=STEPS - 1, seconds=5, label="step", under="lean", start=STEPS - 1),
+        Clock(end=STEPS - 1, seconds=5, label="step", start=STEPS - 1),
     )  # fmt: skip
 
 
@@ -162,7 +163,7 @@ def _tried(k: float, seed: int) -> float:
 
 def cliff() -> Figure:
     """Cost of a step over k for episodes of T steps, its limit, and the mean square of the lean."""
-    bottom, top, longest = 1e-2, 1e8, 200
+    bottom, top, longest = 0.1, 1e8, 200
     limit = STICK.cost(gains(GRID))
 
     def draw(now: SimpleNamespace) -> Picture:
@@ -213,7 +214,7 @@ def cliff() -> Figure:
             Column([_cost_panel("Cost over the gain", top, height=260)], 1.2),
             Column([Panel("square", "Mean square of the lean", "exact, and of 300 sticks",
                           Axis(0, longest, 4, unit="step"),
-                          Axis(bottom, top, (1e-2, 1, 1e2, 1e4, 1e6, 1e8), "power", log=True),
+                          Axis(bottom, top, (1, 1e2, 1e4, 1e6, 1e8), "power", log=True),
                           height=260, margin=46)]),
         ],
         [
@@ -227,7 +228,7 @@ def cliff() -> Figure:
 
 # --- two noises -----------------------------------------------------------------------------
 
-SHOWN = 20  # paths of each kind
+SHOWN = 10  # paths of each kind
 KINDS = {"in the action": "sample", "in the gain": "gradient"}
 
 
@@ -266,11 +267,11 @@ def two_noises() -> Figure:
                 ],
             },
             readout=[
-                f"best *k*: no noise **{best['none']:.2f}**",
-                f"in the action **{best['in the action']:.2f}**",
-                f"in the gain **{best['in the gain']:.2f}**",
-                *(f"{name} **{_number(float(_at(name, now.k, T, sigma)))}**, measured "
-                  f"{_number(mean)} ± {_number(error)}" for name, (mean, error) in found.items()),
+                f"best *k* **{best['none']:.2f}**, with noise in the action "
+                f"**{best['in the action']:.2f}**, in the gain **{best['in the gain']:.2f}**",
+                *(f"{name}: exact **{_number(float(_at(name, now.k, T, sigma)))}**, "
+                  f"{EPISODES} sticks **{_number(mean)}** ± {_number(error)}"
+                  for name, (mean, error) in found.items()),
             ],
             alt=f"The cost of a step over the gain, without noise, with noise σ = {sigma:.2f} in "
             "every action, and with as much in the gain; beside it sticks with either noise.",
@@ -282,12 +283,12 @@ def two_noises() -> Figure:
         "Begin with *T* = 1.",
         [
             Column([_cost_panel("Exact averages over the gain", top, height=250)], 1.2),
-            Column([Panel("lean", "Twenty sticks of each kind", "*s*",
+            Column([Panel("lean", "Ten sticks of each kind", "*s*",
                           Axis(0, longest, 4, unit="step"), Axis(-12, 12, (-10, 0, 10)),
                           height=250)]),
         ],
         [
-            _gain_slider(0.8),
+            _gain_slider(0.82),
             Slider("sigma", "standard deviation σ of either noise", "*σ*", 0.02, 0.6, 0.3),
             Slider("T", "steps of an episode, T", "*T*", 1, longest, 20, 1, format="d"),
             NewNoise(),
