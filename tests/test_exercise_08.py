@@ -70,6 +70,17 @@ def test_the_numbers_of_the_prompts() -> None:
     assert float(lq.cost(K, 0.7)) == pytest.approx(12.1, abs=0.05) and "is near 12.1" in TEXT
 
 
+def test_the_policy_gradient_of_a_matrix_is_right_on_average() -> None:
+    given = cells("setup", "pg_lqr")
+    lq, K = LQR(*(given[name] for name in "ABQRW")), matrix([[0.1, 0.3]])
+    wind = normal(0, 4 * 40_000, 2, dtype=torch.float64) @ torch.linalg.cholesky(lq.W).T
+    eps = normal(1, 4 * 40_000, 1, dtype=torch.float64).reshape(4, 40_000, 1)
+    played = lq.simulate(K, wind.reshape(4, 40_000, 2), 0.7 * eps)
+    rows = given["pg_lqr"](played.states, eps, played.costs, 0.7)
+    exact = lq.episode_grad(K, 4, lq.W, 0.7)
+    assert near(rows[:, 0, 0], float(exact[0, 0])) and near(rows[:, 0, 1], float(exact[0, 1]))
+
+
 def test_the_pictures_of_the_silent_bug_show_what_the_text_says() -> None:
     names = cells("setup", "suspect", "evidence", "gain_gradient")
     gains, seen = names["gains"], names["seen"]
