@@ -238,7 +238,7 @@ def average_of_gains() -> Figure:
     return Figure(
         "Both gains are perfect. Is their average good?",
         "Move from the first gain to the second: blue are these two, orange is yours. Grey is "
-        "stable, and the lighter the dearer; elsewhere the sticks fall.",
+        "stable, and stronger grey is cheaper; elsewhere the sticks fall.",
         [
             Column([Panel("gains", "Stable gains", "*k*_{21} over *k*_{12}",
                           Axis(NEAR, FAR, (-4, -2, 0, 2, 4), unit="*k*_{12}"), axis,

@@ -245,7 +245,7 @@ def two_noises() -> Figure:
             "in the action": episodes(k, noise, sigma * push),
             "in the gain": episodes(k + sigma * once, noise, still),
         }
-        best = {name: float(GRID[cost.argmin()]) for name, cost in exact.items()}
+        best = {name: _lowest(cost) for name, cost in exact.items()}
         found = {name: _measured(costs) for name, (_, costs) in runs.items()}
         t = torch.arange(T)
         return Picture(
@@ -284,7 +284,7 @@ def two_noises() -> Figure:
         [
             Column([_cost_panel("Exact averages over the gain", top, height=250)], 1.2),
             Column([Panel("lean", "Ten sticks of each kind", "*s*",
-                          Axis(0, longest, 4, unit="step"), Axis(-12, 12, (-10, 0, 10)),
+                          Axis(0, longest, 4, unit="step"), Axis(-8, 8, (-5, 0, 5)),
                           height=250)]),
         ],
         [
@@ -312,8 +312,16 @@ def _averages(T: int, sigma: float) -> dict[str, Tensor]:
 
 def _average(name: str, cost: Tensor, top: float) -> list[Mark]:
     role = KINDS.get(name, "objective")
-    least = int(cost.argmin())
+    least = float(cost.min().clamp(max=top))
     return [
         m.curve(GRID, cost.clamp(max=9 * top), role),
-        m.points(float(GRID[least]), float(cost[least].clamp(max=top)), role, kind="ball"),
+        m.points(_lowest(cost), least, role, kind="ball"),
     ]
+
+
+def _lowest(cost: Tensor) -> float:
+    """Where a curve over GRID is lowest, between its points: by a parabola through three."""
+    i = int(cost.argmin())
+    left, here, right = cost[i - 1 : i + 2].log().tolist()
+    shift = (left - right) / (2 * (left - 2 * here + right))
+    return float(GRID[i] + shift * (GRID[1] - GRID[0]))
