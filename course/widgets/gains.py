@@ -174,11 +174,12 @@ def _walker(name: str, path: Tensor) -> list[Mark]:
 
 
 def _names(left: dict[str, Tensor]) -> list[Mark]:
-    """At the ends of the curves, pushed apart."""
+    """At the ends of the curves when they are reached, pushed apart."""
     marks, next_free = [], LEAST
     for name in sorted(left, key=lambda name: float(left[name][-1])):
         at = max(float(left[name][-1]), next_free)
-        marks.append(m.text(STEPS, at, name, ROLES[name], dx=8, dy=4))
+        x, y, texts = [STEPS] * len(TIMES), [at] * len(TIMES), [""] * STEPS + [name]
+        marks.append(m.text(x, y, texts, ROLES[name], dx=8, dy=4, t=TIMES))
         next_free = 2.2 * at
     return marks
 
