@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smoothlib.gripper import GripperParams, Trajectory
-from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP
+from smoothlib.gripper import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, GripperParams, Trajectory
 
 MM = 1000.0
 ARROW = 48.0  # mm, of the force with which the drive closes

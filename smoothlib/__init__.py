@@ -13,18 +13,19 @@ Everything is maximised. One notation, here and in the lectures:
 | f, J   | `f`     | an objective: points (..., d) to values (...) |
 | F      | `f.smoothed` | smoothed value F(θ) = E f(θ + σε) |
 | ∇F     | `f.smoothed_grad` | its gradient, shape (..., d) |
-| s, a   |        | state and action of a step t = 0 … T-1 |
+| s, a   |         | state and action of a step t = 0 … T-1 |
 | A, B   | `A`, `B` | linear dynamics, s_{t+1} = A s_t + B a_t + noise of covariance W |
 | Q, R   | `Q`, `R` | its cost sᵀQs + aᵀRa, minus the reward |
-| K      | `K`    | a gain, a = -K s; shape (..., actions, states) |
-| P, Σ   |        | cost of a state from now on, sᵀPs; covariance of the state |
+| K      | `K`     | a gain, a = -K s; shape (..., actions, states) |
+| P, Σ   |         | cost of a state from now on, sᵀPs; covariance of the state |
 | φ, Φ   |         | density and distribution function of the standard normal |
 
 Physical quantities are in SI units; angles in radians.
 """
 
-from smoothlib import noise
+from smoothlib import gripper, noise
 from smoothlib.ascent import annealed, ascend
+from smoothlib.environments import CartPole, Environment, LinearQuadratic, Transition
 from smoothlib.estimators import (
     antithetic,
     batch_mean,
@@ -44,16 +45,8 @@ from smoothlib.estimators import (
 )
 from smoothlib.evolution import evolution_gradient, evolution_width_gradient
 from smoothlib.families import Family
-from smoothlib.gripper import Result, Trajectory, rollout
-from smoothlib.gripper_model import (
-    Command,
-    GripperParams,
-    GripperState,
-    init_state,
-    schedule,
-)
-from smoothlib.gripper_objective import GripperLift, lift_closed_form
-from smoothlib.gripper_physics import Contacts, contacts, step
+from smoothlib.gripper_model import GripperParams
+from smoothlib.gripper_objective import GripperLift
 from smoothlib.landscapes import (
     HeavisideAll,
     HeavisideAny,
@@ -74,6 +67,7 @@ from smoothlib.noise import normal
 from smoothlib.norms import L1, EuclideanNorm
 from smoothlib.objectives import Affine, Objective, Optimum, Sum
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
+from smoothlib.policies import MLP, Categorical, Gaussian, Linear
 from smoothlib.reductions import Reductions, reduction_table
 from smoothlib.smoothing import Jumps, Moments, smoothed, smoothed_grad, smoothed_moments
 from smoothlib.statistics import (
@@ -102,23 +96,27 @@ from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
 __all__ = [
     "L1",
     "LQR",
+    "MLP",
     "Affine",
     "BallThrow",
     "BallWall",
-    "Command",
-    "Contacts",
+    "CartPole",
+    "Categorical",
+    "Environment",
     "Episodes",
     "Estimate",
     "EuclideanNorm",
     "Family",
+    "Gaussian",
     "GripperLift",
     "GripperParams",
-    "GripperState",
     "Heaviside",
     "HeavisideAll",
     "HeavisideAny",
     "Interval",
     "Jumps",
+    "Linear",
+    "LinearQuadratic",
     "Moments",
     "MomentumTransfer",
     "Objective",
@@ -128,14 +126,13 @@ __all__ = [
     "Quadratic",
     "Reductions",
     "Regulator",
-    "Result",
     "SoftStep",
     "Spike",
     "Sum",
     "Sweep",
     "ThreeHumpCamel",
     "TopHat",
-    "Trajectory",
+    "Transition",
     "Variances",
     "Wiggle",
     "alpha_order",
@@ -148,7 +145,6 @@ __all__ = [
     "bias_guarded",
     "center",
     "confidence_radius",
-    "contacts",
     "empirical_bernstein_interval",
     "estimate",
     "estimated_optimal",
@@ -158,12 +154,11 @@ __all__ = [
     "finite_difference",
     "first_order",
     "gradient_sampling",
-    "init_state",
+    "gripper",
     "inverse_variance",
     "jump_corrected",
     "leave_one_out",
     "leave_one_out_variance",
-    "lift_closed_form",
     "measure_valued",
     "minimum_norm",
     "minimum_variance",
@@ -175,13 +170,10 @@ __all__ = [
     "optimal_baseline",
     "reduction_table",
     "rmse",
-    "rollout",
-    "schedule",
     "shows_a_jump",
     "smoothed",
     "smoothed_grad",
     "smoothed_moments",
-    "step",
     "summarise",
     "sweep",
     "switched",

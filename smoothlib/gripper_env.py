@@ -43,9 +43,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smoothlib import gripper_cpu
-from smoothlib.gripper import Trajectory
 from smoothlib.gripper_model import Command, GripperParams, GripperState, init_state
 from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, Contacts, contacts, step
+from smoothlib.gripper_rollout import Trajectory
 from smoothlib.noise import normal
 
 try:

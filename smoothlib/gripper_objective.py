@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smoothlib.gripper import rollout
 from smoothlib.gripper_model import GripperParams
+from smoothlib.gripper_rollout import rollout
 from smoothlib.objectives import Objective, Optimum
 from smoothlib.piecewise import PiecewiseLinear
 from smoothlib.smoothing import Jumps, Moments, check_points

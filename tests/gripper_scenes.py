@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from smoothlib.gripper_model import GripperParams
+from smoothlib.gripper import GripperParams
 
 # Of the 200 scenes whose outcomes are held one by one. With seeds 1 to 5, MuJoCo agrees on 197,
 # 195, 195, 199 and 193, and with the brick within 25 mm of the middle on 639 of 647: the rest are

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from smoothlib.gripper_model import GripperParams, broadcast, init_state, schedule
+from smoothlib.gripper import GripperParams, init_state, schedule
+from smoothlib.gripper_model import broadcast
 
 SCENE = """
 <mujoco>

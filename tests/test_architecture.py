@@ -8,6 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import smoothlib
+from smoothlib import gripper
+
 REPO = Path(__file__).resolve().parent.parent
 NOTEBOOK = {"smoothlib", "course", "torch", "numpy", "matplotlib"}
 MAY_IMPORT = {
@@ -43,6 +46,21 @@ def test_imports_point_only_downwards(folder: str) -> None:
         found = imports(path)
         wrong = found & NEVER if allowed is None else found - allowed
         assert not wrong, f"{path.relative_to(REPO)} imports {sorted(wrong)}"
+
+
+def test_the_gripper_has_one_door_and_leaves_plain_words_to_others() -> None:
+    """A reader writes `gripper.step`; smoothlib's own names say what they are about."""
+    assert all(hasattr(gripper, name) for name in gripper.__all__)
+    shared = set(gripper.__all__) & set(smoothlib.__all__)
+    assert shared == {"GripperLift", "GripperParams"}
+    behind = {f"smoothlib.{p.stem}" for p in (REPO / "smoothlib").glob("gripper_*.py")}
+    behind.remove("smoothlib.gripper_env")  # Gymnasium's own door
+    for path in [
+        p for folder in ("course", "lectures", "solutions") for p in (REPO / folder).rglob("*")
+    ]:
+        if path.suffix in (".py", ".ipynb"):
+            text = path.read_text(encoding="utf-8")
+            assert not [name for name in behind if name in text], path
 
 
 def test_only_the_adapter_imports_gymnasium() -> None:

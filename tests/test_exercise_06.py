@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from course.grading.source import load
 from course.widgets import watch_training
 from course.widgets.worlds import LIFT, PARAMS
 from smoothlib import TopHat, normal
@@ -120,6 +121,11 @@ def test_the_training_of_the_figure_ends_on_the_brick(start: float, seed: int) -
     eps = normal(seed, 80, 20, dtype=torch.float64)
     path = names["train_gripper"](grad, torch.tensor(start).double(), 10.0, 2.0, eps)
     assert 0 < float(path[-1]) < 25 and math.isfinite(float(path.sum()))
+
+
+def test_the_release_hands_out_noise_and_nothing_of_the_gripper() -> None:
+    """What the student's cells import may be used in the jail; the gripper knows the reward."""
+    assert load(NAME).imports == {"smoothlib": {"normal"}}
 
 
 def test_the_last_figures_of_an_untouched_release_say_not_started() -> None:

@@ -6,10 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from smoothlib.gripper import Trajectory, rollout
-from smoothlib.gripper_model import GripperParams, init_state, schedule
-from smoothlib.gripper_objective import lift_closed_form
-from smoothlib.gripper_physics import step
+from smoothlib.gripper import (
+    GripperParams,
+    Trajectory,
+    init_state,
+    lift_closed_form,
+    rollout,
+    schedule,
+    step,
+)
 from tests.gripper_scenes import SEED, Scenes, random_scenes
 
 F64 = torch.float64

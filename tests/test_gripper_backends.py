@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from smoothlib.estimators import first_order, zero_order
-from smoothlib.gripper import rollout
+from smoothlib.gripper import GripperLift, GripperParams, GripperState, init_state, rollout
 from smoothlib.gripper_code import PARAMS, STATE
-from smoothlib.gripper_model import GripperParams, GripperState, broadcast, init_state
-from smoothlib.gripper_objective import GripperLift
+from smoothlib.gripper_model import broadcast
 from tests.gripper_scenes import SEED, random_scenes
 
 F64 = torch.float64

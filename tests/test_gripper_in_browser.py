@@ -16,8 +16,8 @@ LIFT = "from course.widgets import lift\nlift()"
 WATCH = """
 import torch
 from course.widgets import watch
-from smoothlib.gripper import rollout
-both = rollout(torch.tensor([0.045, 0.01]), record_every=100).trajectory
+from smoothlib import gripper
+both = gripper.rollout(torch.tensor([0.045, 0.01]), record_every=100).trajectory
 watch(both, ghost=both, ghost_which=1, question="Which grasp lifts higher?")
 """
 

@@ -19,8 +19,7 @@ from course.widgets.grasping import best_heights
 from course.widgets.training import STEPS, N
 from course.widgets.worlds import GRID, LIFT, PARAMS, SOURCES
 from smoothlib import PiecewiseLinear, TopHat, normal, zero_order
-from smoothlib.gripper import GripperParams, init_state, rollout
-from smoothlib.gripper_objective import GripperLift, lift_closed_form
+from smoothlib.gripper import GripperLift, GripperParams, init_state, lift_closed_form, rollout
 from smoothlib.statistics import bias_exact, summarise, variance_exact, zero_order_variance
 from tests.prose import Prose
 from tests.test_widgets import ask, corners, find

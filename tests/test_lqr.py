@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from smoothlib import LQR, normal, smoothed
+from smoothlib import LQR, LinearQuadratic, normal, smoothed
 
 SCALAR = LQR(1.1, 1.0, 1.0, 0.5)
 K_BEST = 0.8179285698650295
@@ -345,6 +345,22 @@ def test_parameter_noise_of_a_matrix_is_the_mean_over_noisy_gains() -> None:
     E = normal(3, 200_000, 2, dtype=torch.float64)[:, None]
     found = lq.episode_cost(K + 0.2 * E, 4, lq.W)
     assert near(found, float(lq.perturbed_episode_cost(K, 4, lq.W, 0.2)))
+
+
+def test_the_environment_returns_what_the_closed_form_says() -> None:
+    lq, start, steps = system(3), torch.tensor([1.0, -0.5, 2.0], dtype=torch.float64), 6
+    (K,) = stable_gains(lq, 1)
+    plant = LinearQuadratic(
+        lq.A, lq.B, lq.Q, lq.R, start, steps, start_sigma=0.4, process_sigma=0.3
+    )
+    n = 20_000
+    state, total = plant.reset(n, seed=1), torch.zeros(n, dtype=torch.float64)
+    for _ in range(steps):
+        state, reward, _, _ = plant.step(state, -plant.observe(state) @ K.T)
+        total += reward
+    still = LQR(lq.A, lq.B, lq.Q, lq.R, 0.09 * torch.eye(3))
+    second = torch.outer(start, start) + 0.16 * torch.eye(3)
+    assert near(total, -float(still.episode_cost(K, steps, second)))
 
 
 # --- what is refused ------------------------------------------------------------------------

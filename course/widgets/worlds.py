@@ -12,8 +12,7 @@ from torch import Tensor
 
 from course.gripper_shapes import MM
 from smoothlib import PiecewiseLinear, normal
-from smoothlib.gripper import GripperParams, init_state, rollout
-from smoothlib.gripper_objective import lift_closed_form
+from smoothlib.gripper import GripperParams, init_state, lift_closed_form, rollout
 from smoothlib.smoothing import density
 
 WORLDS = 24

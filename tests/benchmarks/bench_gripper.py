@@ -21,9 +21,8 @@ from typing import Any
 
 import torch
 
-from smoothlib.gripper import rollout
+from smoothlib.gripper import GripperParams, init_state, rollout
 from smoothlib.gripper_code import PARAMS, STATE
-from smoothlib.gripper_model import GripperParams, init_state
 
 STEPS = 5000
 ISSUE_LIMIT = 8.4e9  # environment steps per second of an H200, at 3568 instructions a step
