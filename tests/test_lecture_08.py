@@ -13,7 +13,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from course import lab
-from course.widgets import average_of_gains, descend, two_noises
+from course.widgets import average_of_gains, cliff, descend, steer, two_noises
 from course.widgets import gains as descents
 from course.widgets import regulating as sticks
 from course.widgets.figure import Figure
@@ -469,3 +469,53 @@ def test_descent_with_a_broken_gradient_says_what_is_wanted() -> None:
     figure = descend(lambda states, eps, costs, sigma: costs)
     with pytest.raises(ValueError, match=r"returned \(15, 20\) for 20 episodes; one number"):
         figure.answer(k0=1.0)
+
+
+# --- the figures --------------------------------------------------------------------------
+
+
+def marks(figure: Figure, panel: str, kind: str, **values: float) -> list[dict]:
+    return [m for m in figure.answer(**values).panels[panel] if m["mark"] == kind]
+
+
+def test_the_curves_of_the_cliff_are_exact_and_the_ring_is_measured() -> None:
+    limit, curve = marks(cliff(), "cost", "curve", k=1.5, T=7)
+    (ring,) = marks(cliff(), "cost", "measured", k=1.5, T=7)
+    for k in (0.2, 1.0, 2.0):
+        i = int((curve["x"] - k).abs().argmin())
+        at = float(curve["x"][i])
+        assert float(curve["y"][i]) == pytest.approx(per_step(at, 7), rel=1e-5)
+        assert float(limit["y"][i]) == pytest.approx(cost(at), rel=1e-4)
+    assert abs(float(ring["y"]) - per_step(1.5, 7)) < 5 * float(ring["error"])
+    outside = (limit["x"] < 0.099) | (limit["x"] > 2.101)
+    assert bool(limit["y"][outside].isnan().all())
+
+
+def test_the_sticks_of_the_first_figure_stay_in_their_band() -> None:
+    (curves,) = marks(steer(), "lean", "curve", k=0.4)
+    (band,) = marks(steer(), "lean", "band", k=0.4)
+    spread = math.sqrt(sum(0.7 ** (2 * i) for i in range(60)))
+    assert float(band["high"][-1]) == pytest.approx(2 * spread, rel=1e-4)
+    wind, _, _ = sticks.draws(0, sticks.STEPS, sticks.EPISODES)
+    states, _ = sticks.episodes(torch.tensor(0.4).double(), wind, torch.zeros_like(wind))
+    torch.testing.assert_close(curves["y"], states[:, :6].T.float())
+    inside = (states.abs() < 2 * torch.as_tensor(band["high"])[:, None] / 2).double().mean()
+    assert float(inside) == pytest.approx(0.954, abs=0.01)
+
+
+def test_the_shaded_gains_are_the_stable_ones() -> None:
+    (image,) = marks(average_of_gains(), "gains", "image", share=0.3, p=4)
+    at = torch.linspace(descents.NEAR, descents.FAR, descents.CELLS, dtype=torch.float64)
+    M = (1.2 - at[None, :]) * (1.2 - at[:, None])
+    clear = image["values"] == 255
+    sure = (M.abs() - 1).abs() > 1e-9
+    assert torch.equal(clear[sure], (M.abs() >= 1)[sure])
+
+
+def test_both_noises_are_drawn_exactly() -> None:
+    plain, action, own = marks(two_noises(), "cost", "curve", k=0.8, T=6, sigma=0.3)
+    for curve, exact in ((plain, per_step), (action, lambda k, T: per_step(k, T, 0.3)),
+                         (own, in_gain)):  # fmt: skip
+        for k in (0.3, 1.5):
+            i = int((curve["x"] - k).abs().argmin())
+            assert float(curve["y"][i]) == pytest.approx(exact(float(curve["x"][i]), 6), rel=1e-4)
