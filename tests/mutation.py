@@ -74,7 +74,7 @@ EQUIVALENT = {
     "lqr: -1 -> 1": "the last of two axes, or of all entries but one",
     "lqr: 1 -> 2": "the last but one of two equal axes; a node more than an exact sum needs",
     "lqr: self._gain(K)[..., None, :, :] + sigma * E -> "
-    "self._gain(K)[..., None, :, :] - sigma * E": "the nodes lie as far to one side as to the other",
+    "self._gain(K)[..., None, :, :] - sigma * E": "the nodes lie alike on both sides",
     "mixtures: 1.0 -> 2.0": "a divisor whose quotient is thrown away",
     "mixtures: -1 -> 1": "the last of two axes",
     "closed_forms: torch.cos(2 * omega * x) * normal[k] -> torch.cos(2 * omega * x)": "the factor "
