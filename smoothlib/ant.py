@@ -44,7 +44,7 @@ SUBSTEPS = 5
 DT = 0.05  # s, one step
 HEALTHY = (0.2, 1.0)  # m, of the torso's height
 NOISE = 0.1  # of a start
-CONTROL_COST, CONTACT_COST = 0.5, 5e-4
+CONTACT_COST = 5e-4
 TORSO = 1
 SPEC = int(
     mujoco.mjtState.mjSTATE_QPOS
@@ -83,6 +83,7 @@ class Ant:
         threads: how many; as many as torch has if None.
         dtype: of observations and rewards; torch's default if None.
         euler: whether to integrate by Euler's rule.
+        control_cost: what Σ a² is multiplied by, Gymnasium's ctrl_cost_weight.
     Raises:
         ValueError: if horizon or threads is below 1, or an action is not (n, 8).
     """
@@ -92,6 +93,7 @@ class Ant:
     threads: int | None = None
     dtype: Dtype = None
     euler: bool = False
+    control_cost: float = 0.5
 
     action_size = U
     discrete = False
@@ -133,7 +135,7 @@ class Ant:
         _in_threads(_simulate, len(rows), self.threads, self.euler, rows, *arrays)
         healthy = running & _healthy(after.physics)
         forward = (after.x - state.x) / DT
-        cost = CONTROL_COST * (action**2).sum(1) + CONTACT_COST * (after.contact**2).sum(1)
+        cost = self.control_cost * (action**2).sum(1) + CONTACT_COST * (after.contact**2).sum(1)
         reward = torch.where(running, forward + healthy.double() - cost, 0.0)
         return Transition(
             after,
