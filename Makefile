@@ -9,7 +9,7 @@ help:
 	@echo 'make bench-widgets from the mouse to the picture, beside interact and matplotlib'
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
 	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
-	@echo 'make bench-search  evolution strategies: a generation, CartPole, BBOB, the wire, beside the peers'
+	@echo 'make bench-search  evolution strategies: a generation, CartPole, BBOB, the wire, environments'
 	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
 	@echo 'make bench-ppo     PPO on CartPole beside Stable-Baselines3, at equal steps'
 	@echo 'make certify       the grader proved whole: attacks, wrong and right answers, fuzzing'
@@ -44,6 +44,7 @@ bench-core: $(INSTALLED)
 bench-search: $(INSTALLED)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
 	@.venv/bin/python -m tests.benchmarks.bench_search $(PARTS)
+	@$(if $(PARTS),,.venv/bin/python -m tests.benchmarks.bench_environments)
 
 bench-gripper: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_gripper
