@@ -7,6 +7,7 @@ help:
 	@echo 'make test-slow     the slow ones'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make bench-widgets from the mouse to the picture, beside interact and matplotlib'
+	@echo 'make bench-figures every figure of the lectures: CPU of an answer, key press to picture'
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
 	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
 	@echo 'make bench-search  evolution strategies: a generation, CartPole, BBOB, the wire, environments'
@@ -33,6 +34,9 @@ lint: $(INSTALLED)
 
 bench-widgets: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_widgets
+
+bench-figures: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_figures
 
 bench-noise: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_noise
@@ -70,4 +74,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-core bench-search bench-gripper bench-ppo bench-start mutants bench-grading certify
+.PHONY: help lab test test-slow lint bench-widgets bench-figures bench-noise bench-core bench-search bench-gripper bench-ppo bench-start mutants bench-grading certify
