@@ -73,7 +73,7 @@ def _returned(outcome: Outcome) -> Problem | None:
         return Problem(f"raised {type(outcome.error).__name__}")
     value = outcome.value
     if value is None:
-        hint = "Is there a return statement? (.grad is None, too, but in a leaf that you made.)"
+        hint = "Did you forget the return statement? (.grad of what was computed is None, too.)"
         return Problem("returned nothing", hint)
     if isinstance(value, complex) or (isinstance(value, Tensor) and value.is_complex()):
         hint = "In Python (-1) ** 0.5 is complex: look for a root of a negative number."
@@ -335,6 +335,8 @@ def same(one: object, other: object, within: float) -> bool:
         one, other = tensor(one), tensor(other)
     except (TypeError, ValueError, RuntimeError):
         return type(one) is type(other)
+    if one.is_complex() or other.is_complex():
+        return one.dtype == other.dtype and torch.equal(one, other)
     return one.shape == other.shape and close(one, other, within, rtol=within)
 
 
