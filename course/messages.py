@@ -135,8 +135,8 @@ def show(x: object) -> str:
     if name := getattr(x, "__name__", None):
         return str(name)
     if is_dataclass(x) and type(x).__module__.startswith("smoothlib"):  # its tensors in one line
-        inside = (f"{field.name}={show(getattr(x, field.name))}" for field in fields(x))
-        return f"{type(x).__name__}({', '.join(inside)})"
+        parts = [f"{field.name}={show(getattr(x, field.name))}" for field in fields(x)]
+        return f"{type(x).__name__}({', '.join(parts)})"
     return REPR.repr(x)
 
 
