@@ -7,6 +7,7 @@ help:
 	@echo 'make test-slow     the slow ones'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make bench-widgets from the mouse to the picture, beside interact and matplotlib'
+	@echo 'make bench-figures every figure of the lectures: CPU of an answer, key press to picture'
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
 	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
 	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
@@ -31,6 +32,9 @@ lint: $(INSTALLED)
 
 bench-widgets: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_widgets
+
+bench-figures: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_figures
 
 bench-noise: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_noise
@@ -60,4 +64,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-core bench-gripper bench-start mutants bench-grading certify
+.PHONY: help lab test test-slow lint bench-widgets bench-figures bench-noise bench-core bench-gripper bench-start mutants bench-grading certify

@@ -15,6 +15,16 @@ Everything is maximised. One notation, here and in the lectures:
 | ∇F     | `f.smoothed_grad` | its gradient, shape (..., d) |
 | φ, Φ   |         | density and distribution function of the standard normal |
 
+Of the gripper, `from smoothlib import gripper`:
+
+| symbol | in code | meaning |
+|--------|---------|---------|
+| z      | `z_close` | height of the fingertips when they close, m |
+| F_g    | `force` | force with which each finger closes, N |
+| z_lo, z_hi |     | the z between which the brick is lifted |
+| μ      | `mu_pad`, `mu_table` | Coulomb friction of the fingers, of the table |
+| k_p, k | `kp`, `k` | stiffness of the hand's servo, of a contact, N/m |
+
 Physical quantities are in SI units; angles in radians.
 """
 
@@ -40,6 +50,7 @@ from smoothlib.estimators import (
 )
 from smoothlib.evolution import evolution_gradient, evolution_width_gradient
 from smoothlib.families import Family
+from smoothlib.gripper_grasp import GripperGrasp
 from smoothlib.gripper_model import GripperParams
 from smoothlib.gripper_objective import GripperLift
 from smoothlib.landscapes import (
@@ -100,6 +111,7 @@ __all__ = [
     "EuclideanNorm",
     "Family",
     "Gaussian",
+    "GripperGrasp",
     "GripperLift",
     "GripperParams",
     "Heaviside",
