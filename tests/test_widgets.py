@@ -259,6 +259,24 @@ def test_a_students_mistake_is_shown_and_not_raised(distance: Callable, message:
     assert re.search(message, answer["error"])
 
 
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: 1 / x, "your function is inf at x = 0.00"),
+        (torch.log, "your function is -inf at x = 0.00"),
+        (lambda x: torch.sqrt(x - 0.2), "your function is nan at x = 0.00"),
+    ],
+)
+def test_a_landscape_that_is_not_finite_says_where(f: Callable, message: str) -> None:
+    with pytest.raises(ValueError, match=f"{message}; every place where"):
+        tremble(f)
+
+
+def test_a_sample_beyond_the_picture_where_a_landscape_is_not_finite_says_where() -> None:
+    error = ask(tremble(torch.sqrt), theta=0.0, sigma=0.5)["error"]
+    assert re.search(r"your function is nan at x = -\d", error)
+
+
 def test_a_students_gradient_ascent_takes_the_place_of_ours() -> None:
     def climb(df: Callable[[Tensor], Tensor], theta0: Tensor, lr: float, steps: int) -> Tensor:
         path = [theta0]
