@@ -55,6 +55,8 @@ def test_where_infinity_is_right_a_finite_value_is_told_so_and_infinity_passes()
     assert "a finite value came back where infinity is expected" in finite
     other = message(square(torch.tensor([2.0, math.inf]).double()), gives=wanted)
     assert "not the expected value" in other
+
+
 def test_objectives_are_shown_in_one_line_as_they_could_be_typed(
     capsys: pytest.CaptureFixture,
 ) -> None:
