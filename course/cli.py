@@ -62,11 +62,11 @@ def _grade(options: argparse.Namespace) -> int:
     return run(Options(classroom=options.classroom.resolve(), **chosen))
 
 
-def _grade_own(number: str) -> int:
+def _grade_own(which: str) -> int:
     from course.feedback import as_text
     from course.selfgrade import grade_own
 
-    page = grade_own(number)
+    page = grade_own(which)
     print(as_text(page), end="")
     return 0
 
@@ -104,12 +104,10 @@ def _progress(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from course.grading.gradebook import database
+    from course.export import export
 
-    plugin = {"nbgrader": "CheckedCsvExport", "canvas": "CanvasExport"}[options.columns]
-    marks = f"--CourseDirectory.db_url={database(options.classroom.resolve())}"
-    target = ["--to", options.to] if options.to else []
-    return _nbgrader(["export", f"--exporter=course.export.{plugin}", marks, *target])
+    print(export(options.classroom.resolve(), options.columns, options.to))
+    return 0
 
 
 def _nbgrader(arguments: list[str]) -> int:
@@ -156,7 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("grade", help="grade submissions, their answers jailed")
     verb.add_argument("--assignment", metavar="NN", help="01, or 01_landscapes; all if left out")
     verb.add_argument("--student", metavar="ID", help="all if left out")
-    verb.add_argument("--self", dest="own", metavar="NN", help="your own copy, hidden tests too")
+    verb.add_argument(
+        "--self", dest="own", metavar="NN", help="your own copy, or its path; hidden too"
+    )
     verb.add_argument("--jobs", type=_positive, default=0, metavar="N", help="one for each core")
     verb.add_argument("--classroom", type=Path, default=CLASSROOM, metavar="DIR")
     verb.add_argument("--json", type=Path, metavar="FILE", help="write the rows of marks here")
@@ -180,7 +180,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--columns", choices=("nbgrader", "canvas"), default="nbgrader", help="for whom"
     )
-    verb.add_argument("--to", metavar="FILE", help="grades.csv or canvas.csv if left out")
+    verb.add_argument(
+        "--to", metavar="FILE", default="", help="grades.csv or canvas.csv if left out"
+    )
     verb.add_argument("--classroom", type=Path, default=CLASSROOM, metavar="DIR")
     verb.set_defaults(run=_export)
 
