@@ -193,7 +193,7 @@ def test_every_corner_of_every_figure_has_a_picture(name: str) -> None:
 
 
 def corners(controls: list[dict]) -> Iterator[dict]:
-    """Every combination of the ends and starts of all controls, in every view of a choice."""
+    """Every combination of the ends and starts of all controls, in every view of their choices."""
     choice = next((c for c in controls if c["kind"] == "choice"), {"views": {"": {"sliders": []}}})
     for option, view in choice["views"].items():
         sliders = {slider["name"]: slider for slider in view["sliders"]}
@@ -203,7 +203,7 @@ def corners(controls: list[dict]) -> Iterator[dict]:
             ends[c["name"]] = {
                 "toggle": (False, True),
                 "newnoise": (0, 1),
-                "choice": (option,),
+                "choice": (option,) if control is choice else tuple(control.get("views", ())),
             }.get(control["kind"]) or (c["low"], c["start"], c["high"])
         for values in itertools.product(*ends.values()):
             yield dict(zip(ends, values, strict=True))
