@@ -61,9 +61,8 @@ def train_hand(weights: WeightsOf | None = None, seed: int = 0) -> HandTraining:
     thetas, lifts = [START.clone()], []
     for k in tqdm(range(ITERATIONS), desc="60 iterations", leave=False, delay=1):
         found = rollout(hands, POLICY, theta, EPISODES, 1000 * seed + k)
-        theta.grad = -policy_gradient(POLICY, theta, found, _weights(weights, found.rewards)).mean(
-            0
-        )
+        weight = _weights(weights, found.rewards)
+        theta.grad = -policy_gradient(POLICY, theta, found, weight).mean(0)
         optimiser.step()
         thetas.append(theta.detach().clone())
         lifts.append(found.rewards.sum(0).mean())

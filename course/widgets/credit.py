@@ -117,7 +117,7 @@ def credit(weights: WeightsOf | None = None) -> Figure:
         )
 
     first = next(iter(OFFSETS))
-    views = {name: View([_weight_panel(*limits)]) for name, (_, *limits) in OFFSETS.items()}
+    views = {name: View([_weight_panel(name)]) for name in OFFSETS}
     return Figure(
         "Your weights: how noisy is the gradient?"
         if weights
@@ -128,7 +128,7 @@ def credit(weights: WeightsOf | None = None) -> Figure:
             Column([
                 Panel("states", "Distance from the mark", "m", TIME,
                       Axis(-0.7, 1.15, (-0.5, 0, 0.5, 1)), height=150),
-                _weight_panel(*OFFSETS[first][1:]),
+                _weight_panel(first),
             ]),
             Column([
                 Panel("pile", "Gradient", "of single flights",
@@ -149,7 +149,8 @@ def credit(weights: WeightsOf | None = None) -> Figure:
     )  # fmt: skip
 
 
-def _weight_panel(low: float, high: float, ticks: tuple[float, ...]) -> Panel:
+def _weight_panel(reward: str) -> Panel:
+    _, low, high, ticks = OFFSETS[reward]
     return Panel("weights", "Weight of each push", "", TIME, Axis(low, high, ticks), height=150)
 
 
@@ -411,8 +412,9 @@ def which_baseline() -> Figure:
         "Six things to subtract. Which would you trust?",
         f"Dots are means of {BATCHES} batches of *n* flights, the ring is their mean ± 2 standard "
         "errors.",
-        [Column([Panel("rows", "Gradient", "mean of a batch", Axis(*LIMITS, (-15, -10, -5, 0, 5, 10),
-                       "d"), Axis(0, 7, ()), height=300, margin=200)])],
+        [Column([Panel("rows", "Gradient", "mean of a batch",
+                       Axis(*LIMITS, (-15, -10, -5, 0, 5, 10), "d"), Axis(0, 7, ()), height=300,
+                       margin=200)])],
         controls,
         draw,
     )  # fmt: skip

@@ -115,8 +115,8 @@ def lambda_dial() -> Figure:
 
     return Figure(
         "How far ahead do you trust your critic?",
-        "The critic says *q* times the true value. Exact bias and noise of the mean of *n* flights, "
-        "dashed: the error they make together. Drag *λ*.",
+        "The critic says *q* times the true value. Exact bias and noise of a mean of *n* flights; "
+        "dashed: the error of both. Drag *λ*.",
         [
             Column([Panel("error", "Off by", "", Axis(0, 1, (0, 0.25, 0.5, 0.75, 1), unit="*λ*"),
                           Axis(0, TOP, (0, 1, 2)), height=250, right=48)], 1.2),
@@ -178,7 +178,9 @@ def learn_to_hover(weights: WeightsOf | None = None) -> Figure:
                     *(_flying(path, roles[name]) for name, path in found.items()),
                 ],
                 "learning": [
-                    mark for name, path in found.items() for mark in _learning(name, path, roles[name])
+                    mark
+                    for name, path in found.items()
+                    for mark in _learning(name, path, roles[name])
                 ],
             },
             readout=[
@@ -192,9 +194,11 @@ def learn_to_hover(weights: WeightsOf | None = None) -> Figure:
         )  # fmt: skip
 
     return Figure(
-        "Your weights: does the drone learn?" if weights else "Does the drone learn to hold its place?",
-        f"Press play. Each iteration flies {FLIGHTS} times and takes one step of ascent. Then raise "
-        "the step size.",
+        "Your weights: does the drone learn?"
+        if weights
+        else "Does the drone learn to hold its place?",
+        f"Press play. Each iteration flies {FLIGHTS} times and takes one step of ascent. Then "
+        "raise the step size.",
         [
             Column([
                 Panel("landscape", "Expected return", "exact, over the gain *k*",
