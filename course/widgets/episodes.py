@@ -53,7 +53,8 @@ def fly(eps: Tensor, gain: float = GAIN) -> Flights:
     alive = torch.ones_like(rewards, dtype=torch.bool)
     log_probs = POLICY.distribution(theta, states).log_prob(actions)
     flights = Trajectories(states, actions, rewards, alive, log_probs, DRONE.observe(state), over)
-    scores = [policy_gradient(POLICY, theta, flights, only)[:, 0] for only in _one_at_a_time()]
+    each = (only.expand_as(rewards) for only in _one_at_a_time())
+    scores = [policy_gradient(POLICY, theta, flights, only)[:, 0] for only in each]
     return Flights(states[..., 0], rewards, torch.stack(calm), torch.stack(scores))
 
 
