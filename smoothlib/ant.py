@@ -44,7 +44,7 @@ SUBSTEPS = 5
 DT = 0.05  # s, one step
 HEALTHY = (0.2, 1.0)  # m, of the torso's height
 NOISE = 0.1  # of a start
-CONTROL_COST, CONTACT_COST = 0.5, 5e-4
+CONTACT_COST = 5e-4
 TORSO = 1
 SPEC = int(
     mujoco.mjtState.mjSTATE_QPOS
@@ -79,6 +79,7 @@ class Ant:
         horizon: steps until truncation.
         threads: how many; as many as torch has if None.
         dtype: of observations and rewards; torch's default if None.
+        control_cost: what Σ a² is multiplied by, Gymnasium's ctrl_cost_weight.
     Raises:
         ValueError: if horizon or threads is below 1, or an action is not (n, 8).
     """
@@ -87,6 +88,7 @@ class Ant:
     horizon: int = 1000
     threads: int | None = None
     dtype: Dtype = None
+    control_cost: float = 0.5
 
     action_size = U
     discrete = False
@@ -105,7 +107,8 @@ class Ant:
         speeds = range(FIRST + Q, FIRST + Q + V)
         velocity = NOISE * normal(seed, n, speeds, dtype=torch.float64)
         rest = torch.zeros(n, V + U, dtype=torch.float64)
-        physics = torch.cat((position + torch.from_numpy(_model().qpos0), velocity, rest), 1)
+        standing = torch.from_numpy(_model().qpos0)
+        physics = torch.cat((standing + position, velocity, rest), 1)
         _in_threads(_settle, n, self.threads, physics.numpy())
         contact, t = physics.new_zeros(n, 78), torch.zeros(n, dtype=torch.int32)
         return AntState(physics, physics[:, 0].clone(), contact, t)
@@ -123,10 +126,11 @@ class Ant:
         after = AntState(kept[0], kept[1], kept[2], state.t + 1)
         after.physics[:, -U:] = action
         rows = running.nonzero()[:, 0].tolist()
-        _in_threads(_simulate, len(rows), self.threads, rows, *(row.numpy() for row in kept))
+        arrays = [row.numpy() for row in kept]
+        _in_threads(_simulate, len(rows), self.threads, rows, *arrays)
         healthy = running & _healthy(after.physics)
         forward = (after.x - state.x) / DT
-        cost = CONTROL_COST * (action**2).sum(1) + CONTACT_COST * (after.contact**2).sum(1)
+        cost = self.control_cost * (action**2).sum(1) + CONTACT_COST * (after.contact**2).sum(1)
         reward = torch.where(running, forward + healthy.double() - cost, 0.0)
         return Transition(
             after,
@@ -169,7 +173,11 @@ def _settle(rows: range, physics: np.ndarray) -> None:
 
 
 def _simulate(
-    some: range, rows: list[int], physics: np.ndarray, x: np.ndarray, contact: np.ndarray
+    some: range,
+    rows: list[int],
+    physics: np.ndarray,
+    x: np.ndarray,
+    contact: np.ndarray,
 ) -> None:
     """One step of some ants, in place."""
     model, data = _model(), _data()

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor
 
+from smoothlib import cartpole_cpu
 from smoothlib.noise import Device, Dtype, normal
 
 FIRST = 1 << 40  # coordinates of the noise that environments draw
@@ -69,6 +70,17 @@ TAU = 0.02  # s, one step
 X_LIMIT = 2.4  # m
 ANGLE_LIMIT = math.radians(12)
 START = 0.05  # each number of a start is uniform in ±START
+_CONSTANTS = (
+    ("g", GRAVITY),
+    ("tau", TAU),
+    ("push", PUSH / (CART + POLE)),
+    ("two_pushes", 2 * PUSH / (CART + POLE)),
+    ("moment", POLE * HALF_LENGTH / (CART + POLE)),
+    ("inertia", HALF_LENGTH * 4 / 3),
+    ("swung", HALF_LENGTH * POLE / (CART + POLE)),
+    ("x_limit", X_LIMIT),
+    ("angle_limit", ANGLE_LIMIT),
+)
 
 
 class CartPoleState(NamedTuple):
@@ -97,13 +109,18 @@ class CartPole:
 
     Args:
         horizon: steps until truncation. dtype: torch's default if None. device: of the states.
+        compile: step in one loop of C++, on the CPU and without derivatives: it takes a compiler
+            and about a second once, and pays from some thousand steps.
     Raises:
-        ValueError: if horizon is below 1, or an action is not of 0s and 1s, int64, shape (n,).
+        ValueError: if horizon is below 1, if it shall compile for another device than the CPU, or
+            if an action is not of 0s and 1s, int64, shape (n,).
+        RuntimeError: if there is no compiler to compile with.
     """
 
     horizon: int = 500
     dtype: Dtype = None
     device: Device = None
+    compile: bool = False
 
     observation_size = 4
     action_size = 2
@@ -111,6 +128,10 @@ class CartPole:
 
     def __post_init__(self) -> None:
         check_horizon(self)
+        if self.compile and torch.device(self.device or "cpu").type != "cpu":
+            raise ValueError(
+                f"CartPole: compile=True is for the CPU, not {self.device}; leave it out there"
+            )
 
     def reset(self, n: int, seed: int) -> CartPoleState:
         """n starts, each number uniform in ±0.05."""
@@ -125,6 +146,8 @@ class CartPole:
     def step(self, state: CartPoleState, action: Int64[Tensor, " n"]) -> Transition:
         x, x_dot, angle, angle_dot, t = state
         check_discrete(self, action, len(x))
+        if self.compile:
+            return self._compiled(state, action)
         total = CART + POLE
         moment = POLE * HALF_LENGTH / total
         sin, cos = torch.sin(angle), torch.cos(angle)
@@ -142,6 +165,15 @@ class CartPole:
         )
         terminated = (after.x.abs() > X_LIMIT) | (after.angle.abs() > ANGLE_LIMIT)
         return Transition(after, torch.ones_like(x), terminated, after.t >= self.horizon)
+
+    def _compiled(self, state: CartPoleState, action: Int64[Tensor, " n"]) -> Transition:
+        numbers, t = torch.stack(state[:4]).detach(), state.t.contiguous()
+        after, t, terminated, truncated = cartpole_cpu.run(
+            numbers, action.contiguous(), t, self.horizon, _CONSTANTS
+        )
+        x, x_dot, angle, angle_dot = after.unbind()
+        reached = CartPoleState(x, x_dot, angle, angle_dot, t)
+        return Transition(reached, torch.ones_like(x), terminated, truncated)
 
 
 # --- Pendulum -------------------------------------------------------------------------------

@@ -353,7 +353,8 @@ class GripperGrasp(Objective):
         0.002 mm   on the brick, 1 to 49 mm, from 3 N on; 0.02 mm from 1.2 N on
         5 mm       below, where the brick slides and steps of 1 ms lengthen the slide by up to a
                    tenth; with 0.25 ms it is 0.1 mm at 0.9 N
-        0.5 mm     on the table, where the fingertips carry the brick's edge
+        0.5 mm     on the table, where the fingertips carry the brick's edge; at the lower cliff
+                   itself they may close late: one of 4000 points there was 47 mm off
         2 mm       below -21 mm from 25 N on, where the hand is still on its way in the end
 
     With `lift_closed_form` it agrees but for the upper edge, which that puts at 2 b: 0.13 mm.

@@ -1,5 +1,6 @@
 """Environments: equal to Gymnasium's step for step, exact where there is a closed form, pure."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from smoothlib import noise
+from smoothlib import cartpole_cpu, native, noise
 from smoothlib.environments import (
     FIRST,
     CartPole,
@@ -24,6 +25,7 @@ from smoothlib.environments import (
 pytestmark = pytest.mark.usefixtures("no_jaxtyping")
 
 F64 = torch.float64
+REQUIRED = bool(os.environ.get("COURSE_REQUIRE_ALL"))
 
 
 def lq(**options: Any) -> LinearQuadratic:
@@ -197,6 +199,39 @@ def test_cartpoles_starts_are_uniform() -> None:
     for column in starts.T:
         assert scipy.stats.kstest(column, "uniform", (-0.05, 0.1)).pvalue > 1e-3
     assert starts.T.corrcoef().fill_diagonal_(0).abs().max() < 5 / 4000**0.5
+
+
+@pytest.mark.parametrize("dtype, atol", [(F64, 1e-13), (torch.float32, 3e-6)])
+def test_cartpole_compiled_is_cartpole(dtype: torch.dtype, atol: float) -> None:
+    """60 steps, each from the eager one's state, of poles that have long fallen and turn too."""
+    if native.compiler() is None and not REQUIRED:
+        pytest.skip("no C++ compiler")
+    eager, compiled = CartPole(horizon=50, dtype=dtype), CartPole(50, dtype, compile=True)
+    state, wild = eager.reset(1001, 0), 0.0
+    for t in range(60):
+        action = random_actions(eager, 1001, t)
+        one, two = eager.step(state, action), compiled.step(state, action)
+        for a, b in zip(one.state, two.state, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=atol)
+        assert torch.equal(one.reward, two.reward) and torch.equal(one.truncated, two.truncated)
+        assert (one.terminated != two.terminated).sum() <= (0 if dtype == F64 else 1)
+        alone = compiled.step(CartPoleState(*(row[990:993] for row in state)), action[990:993])
+        assert all(torch.equal(a[990:993], b) for a, b in zip(two.state, alone.state, strict=True))
+        state, wild = one.state, max(wild, float(one.state.angle.abs().max()))
+    assert wild > 6
+
+
+def test_without_a_compiler_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "compiler", lambda: None)
+    cartpole_cpu.compiled.cache_clear()
+    ours = CartPole(compile=True)
+    with pytest.raises(RuntimeError, match=r"no C\+\+ compiler.*compile=False"):
+        ours.step(ours.reset(2, 0), torch.tensor([0, 1]))
+
+
+def test_it_compiles_for_the_cpu_alone() -> None:
+    with pytest.raises(ValueError, match="compile"):
+        CartPole(compile=True, device="cuda")
 
 
 def test_cartpole_has_its_derivatives() -> None:

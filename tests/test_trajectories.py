@@ -66,7 +66,7 @@ def test_reward_to_go_counts_from_its_own_reward_on(gamma: float) -> None:
     torch.testing.assert_close(reward_to_go(r[:1], gamma), r[:1])
 
 
-@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
+@pytest.mark.parametrize("system", [*SYSTEMS.values(), replace(TWO_STATES, horizon=2)])
 def test_an_episode_obeys_the_policy_and_the_system(system: LinearQuadratic) -> None:
     policy, theta, system = policy_of(system), theta_of(system), replace(system, process_sigma=0.0)
     found = rollout(system, policy, theta, 6, seed=3)
@@ -111,6 +111,39 @@ def test_the_noise_of_long_episodes_is_addressed_as_that_of_short_ones() -> None
     torch.testing.assert_close(many[:5], few)
     eps = (many[..., 0] - -0.4 * rollout(long, policy, theta, 3000, 1).observations[..., 0]) / SIGMA
     torch.testing.assert_close(eps, normal(1, 3000, 60, dtype=F64).T)
+
+
+def test_two_actions_have_noise_of_their_own_at_every_step() -> None:
+    """ε of action j at time t has the coordinate 2t + j, across blocks of noise, too."""
+    system = LinearQuadratic(
+        TWO_STATES.A, torch.eye(2, dtype=F64), TWO_STATES.Q, torch.eye(2, dtype=F64),
+        TWO_STATES.start, horizon=30,
+    )  # fmt: skip
+    policy, theta = Gaussian(Linear(2, 2), SIGMA), torch.zeros(6, dtype=F64)
+    eps = rollout(system, policy, theta, 3000, seed=4).actions / SIGMA
+    wanted = normal(4, 3000, 60, dtype=F64).unflatten(1, (30, 2)).transpose(0, 1)
+    torch.testing.assert_close(eps, wanted)
+
+
+def test_what_is_not_asked_for_is_not_done() -> None:
+    """No discount, no baseline, nothing after the horizon; GAE as its paper recommends."""
+    policy, theta = policy_of(TWO_STATES), theta_of(TWO_STATES)
+    found = rollout(TWO_STATES, policy, theta, 6, seed=0)
+    r, v = found.rewards, normal(1, 5, 6, dtype=F64)
+    pairs = [
+        (reward_to_go(r), reward_to_go(r, 1.0)),
+        (gae(found, v), gae(found, v, 0.0, 0.99, 0.95)),
+        (actor_critic(policy, theta, found, v), reinforce(policy, theta, found, 1.0, True, v)),
+        (reinforce(policy, theta, found), reinforce(policy, theta, found, 1.0, True, 0.0)),
+        (pathwise(TWO_STATES, policy, theta, 6, 0), pathwise(TWO_STATES, policy, theta, 6, 0, 1.0)),
+        (fit_value(found)(found.observations), fit_value(found, 1.0)(found.observations)),
+        (
+            zero_noise_baseline(TWO_STATES, policy, theta, found, 0),
+            zero_noise_baseline(TWO_STATES, policy, theta, found, 0, 1.0),
+        ),
+    ]
+    for found_by_default, asked_for in pairs:
+        torch.testing.assert_close(found_by_default, asked_for)
 
 
 def test_cartpoles_episodes_end_one_by_one() -> None:
@@ -158,9 +191,9 @@ def test_the_mean_return_is_the_expected_one() -> None:
 # --- many policies at once ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("policy", [Linear(4, 2), MLP(4, (6,), 2)])
-def test_returns_are_those_of_each_policy_on_the_same_starts(policy: Linear | MLP) -> None:
-    thetas = normal(1, 7, policy.d, dtype=F64)
+@pytest.mark.parametrize("policy, m", [(Linear(4, 2), 2), (MLP(4, (6,), 2), 7)])
+def test_returns_are_those_of_each_policy_on_the_same_starts(policy: Linear | MLP, m: int) -> None:
+    thetas = normal(1, m, policy.d, dtype=F64)
     found = returns(CARTPOLE, policy, thetas, episodes=5, seed=3)
     chosen = Categorical(policy)
     for theta, value in zip(thetas, found, strict=True):
@@ -476,7 +509,7 @@ def test_a_wrong_critic_is_a_bias_unless_it_is_a_baseline() -> None:
 def test_the_time_baseline_is_the_mean_of_the_others() -> None:
     togo = normal(0, 3, 5, dtype=F64)
     alive = torch.tensor([[1, 1, 1, 1, 1], [1, 0, 1, 1, 0], [0, 0, 1, 0, 0]]).bool()
-    found, whole = time_baseline(togo * alive, alive), time_baseline(togo)
+    found, whole = time_baseline(togo, alive), time_baseline(togo)
     for i in range(5):
         others = [j for j in range(5) if j != i]
         torch.testing.assert_close(whole[:, i], togo[:, others].mean(1))
@@ -532,6 +565,7 @@ def test_bad_input_is_named() -> None:
         rollout(SCALAR, policy, theta, 0, 0)
     with pytest.raises(ValueError, match="an observation has 2 numbers, not 1"):
         rollout(SCALAR, policy_of(TWO_STATES), theta_of(TWO_STATES), 3, 0)
+    assert rollout(SCALAR, policy, theta, 1, 0).rewards.shape == (5, 1)
     for act in (rollout, pathwise):
         with pytest.raises(ValueError, match=r"theta has shape \(1, 1\); wanted is \(d,\)"):
             act(SCALAR, policy, theta[None], 3, 0)
