@@ -40,11 +40,6 @@ def starts_after_the_push(rewards: Tensor, gamma: float) -> Tensor:
     return _shifted(_to_go(rewards, gamma))
 
 
-def starts_a_step_late_and_discounts(rewards: Tensor, gamma: float) -> Tensor:
-    """Row t holds gamma times what comes after the step; its own reward r_t is missing."""
-    return gamma * _shifted(_to_go(rewards, gamma))
-
-
 def starts_a_step_early(rewards: Tensor, gamma: float) -> Tensor:
     """Your row t starts with the reward before step t, which this push cannot have changed."""
     to_go = _to_go(rewards, gamma)
@@ -267,22 +262,17 @@ def forgets_the_reward_of_the_push(
 def always_goes_to_go(
     scores: Tensor, rewards: Tensor, baseline: float | Tensor, to_go: bool
 ) -> Tensor:
-    """to_go is not used: with False every push gets the whole return."""
+    """With to_go = False your pushes get the rewards from their own step on. There every push gets the
+    whole return."""
     return _right(scores, rewards, baseline, True)
 
 
 def always_takes_the_whole(
     scores: Tensor, rewards: Tensor, baseline: float | Tensor, to_go: bool
 ) -> Tensor:
-    """to_go is not used: with True a push gets the rewards from its own step on."""
+    """With to_go = True your pushes get the whole return. There a push gets the rewards from its own
+    step on."""
     return _right(scores, rewards, baseline, False)
-
-
-def turns_the_choice_round(
-    scores: Tensor, rewards: Tensor, baseline: float | Tensor, to_go: bool
-) -> Tensor:
-    """The two formulas have changed places: reward-to-go belongs to True."""
-    return _right(scores, rewards, baseline, not to_go)
 
 
 def praises_the_past(
@@ -723,7 +713,6 @@ REWARD_TO_GO = Known(
         leaves_it_turned_round,
         sums_over_the_flights,
         starts_after_the_push,
-        starts_a_step_late_and_discounts,
         starts_a_step_early,
         gives_all_the_return,
         returns_the_return,
@@ -773,7 +762,6 @@ REINFORCE = Known(
         forgets_the_reward_of_the_push,
         always_goes_to_go,
         always_takes_the_whole,
-        turns_the_choice_round,
         praises_the_past,
         praises_at_once,
         subtracts_from_each_reward,
