@@ -149,14 +149,14 @@ def test_a_fit_on_the_same_flights_takes_a_part_of_the_gradient_away() -> None:
     assert float(means["same"].mean()) > TRUTH and means["same"].var() < means["other"].var()
 
 
-def test_the_weights_of_the_last_part_train_all_three() -> None:
+def test_the_weights_of_the_last_part_train_all_three(no_jaxtyping: None) -> None:
     mine = own_weights()
     assert train_to_balance(mine).score == 500.0
     assert float(train_hand(mine).lifts[-1]) > 0.2
     assert hovers(mine)
 
 
-def test_spoilt_weights_do_what_the_text_says() -> None:
+def test_spoilt_weights_do_what_the_text_says(no_jaxtyping: None) -> None:
     at_once, whole = (lambda r: r), (lambda r: r.sum(0).expand_as(r))
     assert train_to_balance(at_once).score < 50
     assert float(train_hand(at_once).lifts[-1]) < 0.01 and not hovers(at_once)

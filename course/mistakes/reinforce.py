@@ -262,16 +262,16 @@ def forgets_the_reward_of_the_push(
 def always_goes_to_go(
     scores: Tensor, rewards: Tensor, baseline: float | Tensor, to_go: bool
 ) -> Tensor:
-    """With to_go = False your pushes get the rewards from their own step on. There every push gets the
-    whole return."""
+    """With to_go = False your pushes get the rewards from their own step on. There every push gets
+    the whole return."""
     return _right(scores, rewards, baseline, True)
 
 
 def always_takes_the_whole(
     scores: Tensor, rewards: Tensor, baseline: float | Tensor, to_go: bool
 ) -> Tensor:
-    """With to_go = True your pushes get the whole return. There a push gets the rewards from its own
-    step on."""
+    """With to_go = True your pushes get the whole return. There a push gets the rewards from its
+    own step on."""
     return _right(scores, rewards, baseline, False)
 
 
