@@ -18,7 +18,7 @@ from smoothlib import normal
 from smoothlib.environments import LinearQuadratic
 from smoothlib.finite_horizon import expected_return_grad, state_values
 from smoothlib.policies import Gaussian, Linear
-from smoothlib.trajectories import Trajectories, policy_gradient, reward_to_go
+from smoothlib.trajectories import reward_to_go
 
 GAIN, SIGMA, STEPS = -0.4, 0.3, 5
 DRONE = LinearQuadratic.scalar(horizon=STEPS, dtype=torch.float64)
@@ -33,29 +33,23 @@ class Flights(NamedTuple):
     states: Tensor
     rewards: Tensor
     mean_action_rewards: Tensor  # r(s_t, k s_t) along the noisy states
-    scores: Tensor  # d log π(a_t | s_t) / dk
+    scores: Tensor  # d log π(a_t | s_t) / dk = ε_t s_t / σ
 
 
 def fly(eps: Tensor, gain: float = GAIN) -> Flights:
     """The episodes that the noise eps, (T, n), makes."""
     theta = torch.tensor([gain], dtype=torch.float64)
     state = DRONE.reset(eps.shape[1], 0)
-    seen, acted, paid, calm = [], [], [], []
+    seen, paid, calm = [], [], []
     for noise in eps.double():
         observation = DRONE.observe(state)
         seen.append(observation)
-        acted.append(POLICY.sample(theta, observation, noise[:, None]))
         calm.append(DRONE.step(state, POLICY(theta, observation)).reward)
-        state, reward, *_ = DRONE.step(state, acted[-1])
+        action = POLICY.sample(theta, observation, noise[:, None])
+        state, reward, *_ = DRONE.step(state, action)
         paid.append(reward)
-    states, actions, rewards = map(torch.stack, (seen, acted, paid))
-    over = torch.zeros(eps.shape[1], dtype=torch.bool)
-    alive = torch.ones_like(rewards, dtype=torch.bool)
-    log_probs = POLICY.distribution(theta, states).log_prob(actions)
-    flights = Trajectories(states, actions, rewards, alive, log_probs, DRONE.observe(state), over)
-    each = (only.expand_as(rewards) for only in _one_at_a_time())
-    scores = [policy_gradient(POLICY, theta, flights, only)[:, 0] for only in each]
-    return Flights(states[..., 0], rewards, torch.stack(calm), torch.stack(scores))
+    states = torch.stack(seen)[..., 0]
+    return Flights(states, torch.stack(paid), torch.stack(calm), eps.double() * states / SIGMA)
 
 
 def drawn(seed: int, n: int, gain: float = GAIN) -> Flights:
@@ -94,11 +88,6 @@ def moments(weights: Tensor) -> tuple[float, float]:
     found = rows(weights, flights.scores)
     mean = float(found @ share)
     return mean, float((found - mean) ** 2 @ share)
-
-
-def _one_at_a_time() -> Tensor:
-    """Weights that keep one time each: (T, T, 1)."""
-    return torch.eye(STEPS, dtype=torch.float64)[..., None]
 
 
 def checked_weights(found: object, rewards: Tensor) -> Tensor:
