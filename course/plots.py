@@ -131,6 +131,18 @@ def label(axes: Axes, title: str, x: str, **settings: Any) -> Axes:
     return axes
 
 
+def bands(
+    axes: Axes, x: Tensor, y: Tensor, values: Tensor, levels: Sequence[float], color: str
+) -> Axes:
+    """Values (len(y), len(x)) over the plane, the higher the darker, with lines at the levels."""
+    shades = [f"{color}{round(210 * k / len(levels)):02x}" for k in range(len(levels) + 1)]
+    axes.contourf(x, y, values, levels, colors=shades, extend="both")
+    lines = axes.contour(x, y, values, levels, colors=INK, linewidths=0.5)
+    axes.clabel(lines, fontsize=8, fmt="%d")
+    axes.grid(False)
+    return axes
+
+
 def tangents(
     axes: Axes, f: Callable[[Tensor], Tensor], low: float, high: float, at: Sequence[float]
 ) -> Axes:

@@ -16,14 +16,35 @@ Everything is maximised. One notation, here and in the lectures:
 | π      | `policy` | a policy: θ and an observation to an action, `policies` |
 | o, a, r | `observations`, `actions`, `rewards` | of n episodes, t = 0 … T - 1: (T, n, ...) |
 | γ, λ   | `gamma`, `lam` | discount; how far advantages look ahead |
+| s, a   |         | state and action of a step t = 0 … T-1 |
+| A, B   | `A`, `B` | linear dynamics, s_{t+1} = A s_t + B a_t + noise of covariance W |
+| Q, R   | `Q`, `R` | its cost sᵀQs + aᵀRa, minus the reward |
+| K      | `K`     | a gain, a = -K s; shape (..., actions, states) |
+| P, Σ   |         | cost of a state from now on, sᵀPs; covariance of the state |
 | φ, Φ   |         | density and distribution function of the standard normal |
+
+Of the gripper, `from smoothlib import gripper`:
+
+| symbol | in code | meaning |
+|--------|---------|---------|
+| z      | `z_close` | height of the fingertips when they close, m |
+| F_g    | `force` | force with which each finger closes, N |
+| z_lo, z_hi |     | the z between which the brick is lifted |
+| μ      | `mu_pad`, `mu_table` | Coulomb friction of the fingers, of the table |
+| k_p, k | `kp`, `k` | stiffness of the hand's servo, of a contact, N/m |
 
 Physical quantities are in SI units; angles in radians.
 """
 
 from smoothlib import gripper, noise
 from smoothlib.ascent import annealed, ascend
-from smoothlib.environments import CartPole, Environment, LinearQuadratic, Transition
+from smoothlib.environments import (
+    CartPole,
+    Environment,
+    LinearQuadratic,
+    Pendulum,
+    Transition,
+)
 from smoothlib.estimators import (
     antithetic,
     batch_mean,
@@ -48,6 +69,7 @@ from smoothlib.evolution import (
 )
 from smoothlib.families import Family
 from smoothlib.finite_horizon import expected_return, expected_return_grad, state_values
+from smoothlib.gripper_grasp import GripperGrasp
 from smoothlib.gripper_model import GripperParams
 from smoothlib.gripper_objective import GripperLift
 from smoothlib.landscapes import (
@@ -57,6 +79,7 @@ from smoothlib.landscapes import (
     ThreeHumpCamel,
     Wiggle,
 )
+from smoothlib.lqr import LQR, Episodes, Regulator
 from smoothlib.mixtures import (
     alpha_order,
     bias_guarded,
@@ -124,6 +147,7 @@ from smoothlib.trajectories import (
 __all__ = [
     "CMAES",
     "L1",
+    "LQR",
     "MLP",
     "PGPE",
     "PPO",
@@ -136,10 +160,12 @@ __all__ = [
     "Categorical",
     "ClipUp",
     "Environment",
+    "Episodes",
     "Estimate",
     "EuclideanNorm",
     "Family",
     "Gaussian",
+    "GripperGrasp",
     "GripperLift",
     "GripperParams",
     "Heaviside",
@@ -155,9 +181,11 @@ __all__ = [
     "OpenAIES",
     "Optimum",
     "PassFailBar",
+    "Pendulum",
     "PiecewiseLinear",
     "Quadratic",
     "Reductions",
+    "Regulator",
     "SoftStep",
     "Spike",
     "Sum",

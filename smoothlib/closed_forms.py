@@ -65,9 +65,12 @@ def pieces_value(pieces: Pieces, x: Float[Tensor, "*batch"]) -> Float[Tensor, "*
 
 
 def pieces_mean(
-    edges: Float[Tensor, " m"], coefficients: Float[Tensor, "m1 3"], x: Tensor, sigma: Tensor
+    edges: Float[Tensor, "*#batch m"],
+    coefficients: Float[Tensor, "*#batch m1 3"],
+    x: Float[Tensor, "*#batch"],
+    sigma: Float[Tensor, "*#batch"],
 ) -> Float[Tensor, "*batch"]:
-    """E p(X) for the piecewise polynomial p."""
+    """E p(X) for the piecewise polynomial p, or for one in each place of the batch."""
     eps = (edges - x[..., None]) / sigma[..., None]
     return _against(_in_eps(coefficients, x, sigma), _partial_moments(eps, 2), 0)
 

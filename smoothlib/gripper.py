@@ -7,6 +7,7 @@
     gripper.init_state, gripper.schedule           what rollout starts from and follows
     gripper.contacts                               where a state touches, and with which forces
     gripper.GripperLift                            the reward as an Objective, with its exact F
+    gripper.GripperGrasp                           the same by two parameters, height and force
 
 The reward as a function of z_close, the height of the fingertips when they close, is a cliff, a
 slope and a cliff (`lift_closed_form`). Three sources of noise smooth it, each a tensor drawn
@@ -14,9 +15,10 @@ outside: noise on z_close, random starts (`initial`), random parameters (`params
 
 This is the one door. Behind it: parameters, state and schedule in `gripper_model`, the physics in
 `gripper_physics`, the rollout and its backends in `gripper_rollout`, objectives in
-`gripper_objective`. In closed loop, for Gymnasium, it is `smoothlib.gripper_env`.
+`gripper_objective` and `gripper_grasp`. In closed loop, for Gymnasium: `smoothlib.gripper_env`.
 """
 
+from smoothlib.gripper_grasp import GraspFormula, GripperGrasp
 from smoothlib.gripper_model import Command, GripperParams, GripperState, init_state, schedule
 from smoothlib.gripper_objective import GripperLift, lift_closed_form
 from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, Contacts, contacts, step
@@ -29,6 +31,8 @@ __all__ = [
     "RIGHT_TIP",
     "Command",
     "Contacts",
+    "GraspFormula",
+    "GripperGrasp",
     "GripperLift",
     "GripperParams",
     "GripperState",

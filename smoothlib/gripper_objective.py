@@ -16,6 +16,17 @@ from smoothlib.smoothing import Jumps, Moments, check_points
 HORIZON = 5.0  # s
 
 
+def plain_numbers(where: str, params: GripperParams) -> SimpleNamespace:
+    """The parameters as floats.
+
+    Raises:
+        ValueError: if one of them is a tensor.
+    """
+    if params.tensors():
+        raise ValueError(f"{where}: {', '.join(params.tensors())} are tensors; give floats")
+    return SimpleNamespace(**{name: float(value) for name, value in vars(params).items()})
+
+
 def lift_closed_form(params: GripperParams) -> PiecewiseLinear:
     """The brick's height at 5 s as a function of z_close, m, for a brick in the middle, x = 0.
 
@@ -33,11 +44,7 @@ def lift_closed_form(params: GripperParams) -> PiecewiseLinear:
             accelerated, or the hand cannot press hard enough to jam the fingers, or the lift does
             not end in time: there is no closed form then.
     """
-    if params.tensors():
-        raise ValueError(
-            f"lift_closed_form: {', '.join(params.tensors())} are tensors; give floats"
-        )
-    p = SimpleNamespace(**{name: float(value) for name, value in vars(params).items()})
+    p = plain_numbers("lift_closed_form", params)
     weight, grip = p.m * p.g, 2 * p.mu_pad * p.force
     jolt = p.m * p.kd * p.v_lift / (p.m_hand + p.m)
     if weight + jolt >= grip:

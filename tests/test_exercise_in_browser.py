@@ -1,4 +1,6 @@
-"""A student solves exercise 01 in JupyterLab: wrong, then right, then Validate."""
+"""A student in JupyterLab: exercise 01 wrong, then right, then Validate; 06 up to its lift."""
+
+import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -8,7 +10,6 @@ from tests.exercises import ROOT, grader, read
 
 NAME = "01_landscapes"
 PATH = f"exercises/{NAME}/{NAME[3:]}.ipynb"
-IDS = [cell.id for cell in read("exercises", NAME).cells]
 SOLVED = {cell.id: cell.source for cell in read("solutions", NAME).cells}
 ANSWERS = [c.id for c in read("solutions", NAME).cells if c.cell_type == "code" and grader(c)]
 ANSWERS = [name for name in ANSWERS if name != "setup" and not name.startswith("test_")]
@@ -25,14 +26,14 @@ pytestmark = pytest.mark.browser
 
 def go_to(page: Page, name: str) -> Locator:
     """Make a cell the active one, bring it into view, and return it."""
-    index = IDS.index(name)
     page.evaluate(
-        """async index => {
+        """async name => {
             const notebook = jupyterapp.shell.currentWidget.content;
+            const index = notebook.widgets.findIndex(cell => cell.model.id === name);
             notebook.activeCellIndex = index;
             await notebook.scrollToItem(index, 'center');
         }""",
-        index,
+        name,
     )
     return page.locator(".jp-Notebook .jp-Cell.jp-mod-active")
 
@@ -108,3 +109,22 @@ def test_the_formgrader_lists_and_releases_the_exercise(page: Page, lab_server: 
     expect(done).to_contain_text("Successfully created", timeout=PATIENCE_MS)
     screenshot(page, "formgrader_generated")
     assert (lab_server.root / PATH).read_bytes() == (ROOT / PATH).read_bytes()
+
+
+def test_the_brick_of_exercise_06_is_lifted_by_the_student_s_training(
+    page: Page, lab_server: LabServer
+) -> None:
+    solved = {cell.id: cell.source for cell in read("solutions", "06_gripper").cells}
+    open_notebook(page, "exercises/06_gripper/gripper.ipynb")
+    for name in ("setup", "gripper_reward", "train_gripper"):
+        run_cell(page, name)
+    expect(run_cell(page, "trained")).to_have_text("gripper_reward: not started")
+    answer(page, "gripper_reward", solved["gripper_reward"])
+    expect(run_cell(page, "trained")).to_have_text("train_gripper: not started")
+    answer(page, "train_gripper", solved["train_gripper"])
+    figure = run_cell(page, "trained").locator(".sc-figure")
+    readout = figure.locator(".sc-readout")
+    expect(readout).to_contain_text("yours closes at 60 mm, lifts to 25 mm", timeout=PATIENCE_MS)
+    figure.locator("input[data-control=clock]").press("End")
+    expect(readout).to_contain_text(re.compile(r"yours closes at 1\d mm, lifts to 26\d mm"))
+    screenshot(page, "exercise_06_trained")

@@ -17,7 +17,7 @@ from course.widgets import (
     step_sizes,
     votes,
 )
-from course.widgets.directions import BATCHES, HERE, HILL, STEP, _noise
+from course.widgets.directions import BATCHES, HERE, HILL, STEP
 from course.widgets.scores import COUNTS
 from course.widgets.stepping import CLIMB, RATE
 from smoothlib import BallWall, Heaviside, finite_difference, normal, zero_order
@@ -138,7 +138,7 @@ def test_the_corrected_estimate_finds_the_gradient_and_the_printed_one_sigma_tim
 
 def test_cosines_in_many_dimensions_are_those_of_the_estimates() -> None:
     answer = ask(dimensions(), d=5, throws=4, sigma=0.3)
-    noise = _noise(0)[:400, :5]
+    noise = normal(0, 400, 5)
     theta = torch.tensor([-1.0, 0, 0, 0, 0])
 
     def score(x: Tensor) -> Tensor:

@@ -13,7 +13,17 @@ from scipy.stats import norm
 from torch import Tensor
 
 from course import lab
-from course.widgets.variances import CASES, REPEATS, _expected_distances, error_map, folded_mean
+from course.widgets.variances import (
+    BASELINES,
+    BATCHES,
+    CASES,
+    PLACES,
+    REPEATS,
+    _by_baseline,
+    _expected_distances,
+    error_map,
+    folded_mean,
+)
 from smoothlib import (
     L1,
     BallThrow,
@@ -384,6 +394,18 @@ def test_where_a_baseline_helps() -> None:
     ratio = float(window.finite_difference / window.zero_order)
     assert ratio == pytest.approx(18, abs=0.5) and says("multiplies the variance by 18")
     assert abs(float(optimal_baseline(TopHat(0.02, 0.08, 0.2), point(0.05), 0.05))) < 0.011
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_batches_of_the_figure_are_those_of_zero_order(name: str) -> None:
+    """All at once there, one after the other here."""
+    for what, place in PLACES.items():
+        at = point(place.theta)
+        best = optimal_baseline(place.f, at, place.sigma)
+        baseline = BASELINES[name][0] or (lambda *_, best=best: best)
+        batches = normal(3, BATCHES * 5, 1, dtype=torch.float64).split(5)
+        means = [zero_order(place.f, at, place.sigma, eps, baseline).mean() for eps in batches]
+        torch.testing.assert_close(_by_baseline(what, 5, 3)[name], torch.stack(means))
 
 
 def test_what_the_batch_can_tell() -> None:

@@ -19,7 +19,14 @@ from course.widgets.grasping import best_heights
 from course.widgets.training import STEPS, N
 from course.widgets.worlds import GRID, LIFT, PARAMS, SOURCES
 from smoothlib import PiecewiseLinear, TopHat, normal, zero_order
-from smoothlib.gripper import GripperLift, GripperParams, init_state, lift_closed_form, rollout
+from smoothlib.gripper import (
+    GripperGrasp,
+    GripperLift,
+    GripperParams,
+    init_state,
+    lift_closed_form,
+    rollout,
+)
 from smoothlib.statistics import bias_exact, summarise, variance_exact, zero_order_variance
 from tests.prose import Prose
 from tests.test_widgets import ask, corners, find
@@ -84,7 +91,7 @@ def test_every_numbered_equation_has_a_test() -> None:
 
 def test_figures_are_numbered_in_order() -> None:
     numbers = [int(n) for n in re.findall(r"\*\*Figure (\d+)\*?\*?[.\s]", PROSE.text)]
-    assert sorted(numbers) == list(range(1, 10))
+    assert sorted(numbers) == list(range(1, 11))
 
 
 # --- the equations ------------------------------------------------------------------------
@@ -280,6 +287,18 @@ def test_what_a_fixed_sigma_can_do() -> None:
     assert says("with $\\sigma = 10$ mm is $-0.16$")
     assert mean_of(best_heights([10.0])[0], 10.0) == pytest.approx(261, abs=0.5)
     assert mean_of(best_heights([30.0])[0], 30.0) < 200
+
+
+def test_two_numbers_at_once() -> None:
+    """The lower cliff moves with the force, the upper one does not, and both parts are as read."""
+    grasp = GripperGrasp()
+    edges = {force: grasp.closed_form.cut(force).x for force in (10.0, 20.0)}
+    assert 100 * (edges[10.0][0] - edges[20.0][0]) == pytest.approx(0.84)
+    assert abs(edges[10.0][-1] - edges[20.0][-1]) < 2e-5
+    assert grasp.closed_form.jamming == 25 and f"{grasp.closed_form.threshold:.2f}" == "0.84"
+    by_z, by_force = grasp.smoothed_grad(point(-0.0126, 0.015), 0.005).tolist()
+    assert (f"{by_z:+.1f}", f"{by_force:+.1f}") == ("+15.2", "+12.9")
+    assert "$+15.2$ by the height and $+12.9$ mm for each newton" in PROSE.text
 
 
 def test_two_hands_learn() -> None:

@@ -1,7 +1,6 @@
 """Figures in the plane and beyond: single gradients as arrows, and how far off their mean is."""
 
 import math
-from functools import lru_cache
 from types import SimpleNamespace
 
 import torch
@@ -171,7 +170,7 @@ def dimensions() -> Figure:
         d, pairs = round(now.d), round(now.throws / 2)
         theta = torch.zeros(d)
         theta[0] = -1.0  # so that the gradient is the first axis
-        eps = _noise(int(now.seed))[: 2 * pairs * CLOUD, :d]
+        eps = normal(int(now.seed), 2 * pairs * CLOUD, d)  # more rows and columns, same numbers
         means = {
             "one": finite_difference(hill, theta, now.sigma, eps).reshape(CLOUD, -1, d).mean(1),
             "pair": antithetic(hill, theta, now.sigma, eps[: pairs * CLOUD])
@@ -219,12 +218,6 @@ def dimensions() -> Figure:
         ],
         draw,
     )
-
-
-@lru_cache(2)
-def _noise(seed: int) -> Tensor:
-    """For 100 estimates of 100 throws in 200 dimensions, drawn once for all sliders."""
-    return normal(seed, 100 * CLOUD, 200)
 
 
 def _hill() -> list[Mark]:

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from course.widgets import gripper as player
+from course.widgets import lifts, worlds
 from course.widgets import marks as m
-from course.widgets import worlds
 from course.widgets.figure import (
     Axis,
     Choice,
@@ -23,8 +22,8 @@ from course.widgets.figure import (
     Toggle,
     View,
 )
-from course.widgets.gripper import FRAME, HIGH, LOW
 from course.widgets.landscapes import drops, outline
+from course.widgets.lifts import FRAME, HIGH, LOW
 from course.widgets.marks import Mark
 from course.widgets.worlds import GRID, LIFT, PARAMS, SOURCES
 from smoothlib import first_order, leave_one_out, normal, zero_order
@@ -39,12 +38,12 @@ REWARD = "height of the brick after 5 s, mm"
 
 def noisy_lift() -> Figure:
     """The lift at z, and on the landscape n tries around z with the gradients that they give."""
-    table = player._simulated()
+    table = lifts.simulated_lifts()
 
     def draw(now: SimpleNamespace) -> Picture:
         if not table.done():
-            return player._waiting(PARAMS, now.z)
-        here = player._lift(table.result(), PARAMS, now.z)
+            return lifts.waiting(PARAMS, now.z)
+        here = lifts.lift_at(table.result(), PARAMS, now.z)
         n = round(now.n)
         eps = normal(int(now.seed), n, 1, dtype=torch.float64)
         at = torch.tensor([now.z], dtype=torch.float64)
@@ -55,8 +54,8 @@ def noisy_lift() -> Figure:
         truth = float(LIFT.smoothed_grad(at, now.sigma))
         return Picture(
             panels={
-                "scene": [*player._closing(PARAMS, now.z), *player._scene(here, PARAMS),
-                          player._ring(now.z)],
+                "scene": [*lifts.closing(PARAMS, now.z), *lifts.scene(here, PARAMS),
+                          lifts.ring(now.z)],
                 "landscape": [
                     *objective(),
                     *_outcomes(),
@@ -80,7 +79,7 @@ def noisy_lift() -> Figure:
         "The hand trembles. Which way should it go?",
         "Drag *z*. Dots are tries around *z*; each arrow is a gradient estimated from them, with "
         "its standard error.",
-        [Column([player._panel()]), Column([_landscape_panel()])],
+        [Column([lifts.scene_panel()]), Column([_landscape_panel()])],
         [
             Slider("z", "height of the fingertips when they close, in millimetres", "*z*",
                    LOW, HIGH, 45, 1, unit="mm", format=".0f", under="landscape"),
@@ -92,7 +91,7 @@ def noisy_lift() -> Figure:
         ],
         draw,
         Clock(end=5.0, seconds=5.0, step=FRAME, start=5.0, unit="s", under="scene",
-              phases=player._phases(PARAMS)),
+              phases=lifts.phases(PARAMS)),
     )  # fmt: skip
 
 
@@ -118,7 +117,7 @@ def average_curve(sigma: float) -> Mark:
 
 def _landscape_panel(height: float | None = None) -> Panel:
     return Panel("landscape", "Reward", REWARD, Axis(LOW, HIGH, (-20, 0, 20, 40, 60),
-                 unit="*z*, mm"), player._heights(True), height=height)  # fmt: skip
+                 unit="*z*, mm"), lifts.height_axis(True), height=height)  # fmt: skip
 
 
 def _value(z: float, sigma: float) -> float:

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from course.gripper_shapes import MM, outlines
-from course.widgets import gripper as player
+from course.widgets import lifts
 from course.widgets import marks as m
 from course.widgets.figure import Axis, Clock, Column, Figure, NewNoise, Panel, Picture, Slider
 from course.widgets.grasping import average_curve, objective
-from course.widgets.gripper import HIGH, LOW, TOP
+from course.widgets.gripper import watch
+from course.widgets.lifts import HIGH, LOW, TOP
 from course.widgets.marks import Mark
 from course.widgets.worlds import LIFT, PARAMS
 from smoothlib import Objective, ascend, first_order, leave_one_out, normal, zero_order
@@ -75,11 +76,11 @@ def watch_training(path: Tensor) -> Figure:
 
     `path` is that of z_close in mm, (steps + 1,). Simulating takes some seconds.
     """
-    lifts = rollout(path[[-1, 0]].detach().double() / MM, record_every=20).trajectory
-    assert lifts is not None
-    return player.watch(
-        lifts,
-        ghost=lifts,
+    ends = rollout(path[[-1, 0]].detach().double() / MM, record_every=20).trajectory
+    assert ends is not None
+    return watch(
+        ends,
+        ghost=ends,
         ghost_which=1,
         question="Does it hold?",
         rules="Press play. The pale hand is the one before the training.",
@@ -128,7 +129,7 @@ def _figure(path: Callable[[SimpleNamespace], Tensor], name: str) -> Figure:
 
     Both see the same tries.
     """
-    table = player._simulated()
+    table = lifts.simulated_lifts()
     words = {"zero-order": name, "first-order": "first-order"}
 
     def draw(now: SimpleNamespace) -> Picture:
@@ -165,7 +166,7 @@ def _figure(path: Callable[[SimpleNamespace], Tensor], name: str) -> Figure:
         f"Choose where it closes at first, then press play. Dots: the {N} tries of a step. The "
         "outlined hand follows slopes.",
         [
-            Column([player._panel()]),
+            Column([lifts.scene_panel()]),
             Column([
                 Panel("landscape", "Reward", "height of the brick, mm", Axis(LOW, HIGH,
                       (-20, 0, 20, 40, 60), unit="*z*, mm"), Axis(0, 300, (0, 100, 200)),
@@ -188,7 +189,7 @@ def _figure(path: Callable[[SimpleNamespace], Tensor], name: str) -> Figure:
 
 
 def _waiting(z0: float) -> Picture:
-    waiting = player._waiting(PARAMS, z0)
+    waiting = lifts.waiting(PARAMS, z0)
     shown = [mark for mark in waiting.panels["scene"] if mark["mark"] != "handle"]
     return Picture({"scene": shown, "landscape": [], "steps": []}, ["simulating"],
                    waiting.alt, unfinished=True)  # fmt: skip

@@ -119,15 +119,19 @@ PROBE = """
 """
 
 
+AT_AN_END = "(s, right) => s.max !== undefined && (right ? s.value >= +s.max : s.value <= +s.min)"
+
+
 @contextmanager
-def served(cell: str) -> Iterator[LabServer]:
-    """A JupyterLab in an empty home whose one notebook holds `cell`."""
+def served(cells: dict[str, str]) -> Iterator[LabServer]:
+    """A JupyterLab in an empty home with a notebook of one cell for each name."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         root = Path(folder)
         isolate(patch, root)
-        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
-        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(book, root / "bench.ipynb")
+        for name, cell in cells.items():
+            book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+            book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+            nbformat.write(book, root / f"{name}.ipynb")
         port, token = free_port(), "benchmark"
         server = lab.start(port, token, root, extra=("--LabApp.expose_app_in_browser=True",))
         try:
@@ -141,11 +145,14 @@ def served(cell: str) -> Iterator[LabServer]:
 def measure(page: Page, slider: str, presses: int) -> list[float]:
     """Milliseconds of each press, one at a time, after five to warm up."""
     page.evaluate(PROBE)
-    page.locator(slider).focus()
-    hand = random.Random(0)
+    handle = page.locator(slider)
+    handle.focus()
+    hand, key = random.Random(0), "ArrowRight"
     for done in range(1, presses + WARM_UP + 1):
         page.wait_for_timeout(hand.uniform(0, 50))  # a hand does not keep time with the screen
-        page.keyboard.press("ArrowRight")
+        if handle.evaluate(AT_AN_END, key == "ArrowRight"):
+            key = "ArrowLeft" if key == "ArrowRight" else "ArrowRight"
+        page.keyboard.press(key)
         page.wait_for_function("n => window.times.length >= n", arg=done)
         page.wait_for_function(IDLE)
     times: list[float] = page.evaluate("() => window.times")
@@ -155,7 +162,7 @@ def measure(page: Page, slider: str, presses: int) -> list[float]:
 def run(
     cell: str, slider: str, presses: int, prepare: str = "() => {}"
 ) -> tuple[list[float], float]:
-    with served(cell) as server, sync_playwright() as playwright:
+    with served({"bench": cell}) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         page = new_page(browser, server)
         sizes: list[int] = []
