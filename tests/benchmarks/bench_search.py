@@ -50,7 +50,7 @@ def value(x: Tensor) -> Tensor:
 def of_smoothlib(make: Callable[..., Any], d: int, **settings: Any) -> Callable[[int], Step]:
     def step(population: int) -> Step:
         search = make(torch.zeros(d), SIGMA, population, **settings)
-        return lambda: search.step(value, batch=2 if d == D else None)
+        return lambda: search.step(value, batch=1 if d == D else None)  # or a pair: to save memory
 
     return step
 
@@ -294,23 +294,24 @@ def on_bbob() -> list[dict[str, Any]]:
 # --- the wire ------------------------------------------------------------------------------
 
 
-def bytes_of_this_process() -> tuple[int, int]:
-    """Sent and received over all TCP connections of this process, as the kernel counts them."""
+def bytes_of_connections() -> dict[int, tuple[int, int]]:
+    """Sent and received over each TCP connection of this process, as the kernel counts them."""
     import socket
     import stat
 
-    sent = received = 0
+    counts = {}
     for entry in os.listdir("/proc/self/fd"):
         try:
-            if not stat.S_ISSOCK(os.stat(f"/proc/self/fd/{entry}").st_mode):
+            status = os.stat(f"/proc/self/fd/{entry}")
+            if not stat.S_ISSOCK(status.st_mode):
                 continue
             with socket.socket(fileno=os.dup(int(entry))) as one:
                 info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
         except OSError:
             continue  # closed since, or no TCP
-        sent += int.from_bytes(info[120:128], "little")  # tcpi_bytes_acked
-        received += int.from_bytes(info[128:136], "little")  # tcpi_bytes_received
-    return sent, received
+        acked, received = info[120:128], info[128:136]  # tcpi_bytes_acked, tcpi_bytes_received
+        counts[status.st_ino] = int.from_bytes(acked, "little"), int.from_bytes(received, "little")
+    return counts
 
 
 def one_of_the_wire(members: int, d: int, steps: int = 20) -> None:
@@ -320,12 +321,16 @@ def one_of_the_wire(members: int, d: int, steps: int = 20) -> None:
     rank, _ = shared_seed.start()
     search = SNES(torch.zeros(d), SIGMA, members)
     shared_seed.shared_step(search, value)
-    before = bytes_of_this_process()
+    before = bytes_of_connections()
     for _ in range(steps):
         shared_seed.shared_step(search, value)
-    after = bytes_of_this_process()
+    after = bytes_of_connections()
     if rank == 0:
-        print(json.dumps([(b - a) / steps for a, b in zip(before, after, strict=True)]))
+        moved = [
+            [(now - then) / steps for now, then in zip(after[one], before[one], strict=True)]
+            for one in after.keys() & before.keys()
+        ]
+        print(json.dumps([sum(column) for column in zip(*moved, strict=True)]))
     shared_seed.stop()
 
 
