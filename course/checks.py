@@ -25,6 +25,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import NamedTuple
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -44,6 +45,11 @@ from course.stubs import excuse, unfinished
 
 # What math raises at every root of a negative number: shared by too many mistakes to name one.
 DOMAIN_ERROR = ValueError("math domain error")
+UNSTEADY = (
+    "Two calls with the same arguments gave two results. Does it draw noise of its own? Use the "
+    "noise that it is given."
+)
+_failed: WeakSet[Callable] = WeakSet()  # functions of a notebook that did not pass a check
 _next_seed: Callable[[], int] = lambda: 1  # noqa: E731  (what `secret` seeds its generator with)
 
 
@@ -189,10 +195,22 @@ def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known
         problem = problem._replace(headline=headline, hint=hint)
     likely, reread = _likely(outcome, args, judge, known)
     advice = ("likely", likely) if likely else ("hint", problem.hint)
+    if not outcome.error and not same(outcome.value, _call(f, args).value, 1e-9):
+        advice = ("likely", UNSTEADY)
     rows = [("tried", show_call(f, args)), *(problem.rows or [got, ("expected", expected)])]
-    rows += [advice, ("reread", reread)]
+    rows += [advice, ("note", _blames(f)), ("reread", reread)]
+    _failed.update({f} if inspect.isfunction(f) else ())
     text = "\n".join(row(label, text) for label, text in rows if text)
     raise CheckFailed(f"{name_of(f)}: {problem.headline}\n{text}") from outcome.error
+
+
+def _blames(f: Callable) -> str:
+    """That f calls a function which did not pass, if it does; a new version is another function."""
+    names = getattr(getattr(f, "__code__", None), "co_names", ())
+    called = (getattr(f, "__globals__", {}).get(name) for name in names)
+    wrong = [name_of(g) for g in called if inspect.isfunction(g) and g is not f and g in _failed]
+    them = "these do" if len(wrong) > 1 else "that does"
+    return f"It calls your {' and '.join(wrong)}, and {them} not pass: mend first." * bool(wrong)
 
 
 def _named_arguments(f: Callable, args: tuple, known: Known) -> dict[str, object]:

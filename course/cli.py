@@ -62,11 +62,11 @@ def _grade(options: argparse.Namespace) -> int:
     return run(Options(classroom=options.classroom.resolve(), **chosen))
 
 
-def _grade_own(number: str) -> int:
+def _grade_own(which: str) -> int:
     from course.feedback import as_text
     from course.selfgrade import grade_own
 
-    page = grade_own(number)
+    page = grade_own(which)
     print(as_text(page), end="")
     return 0
 
@@ -154,7 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("grade", help="grade submissions, their answers jailed")
     verb.add_argument("--assignment", metavar="NN", help="01, or 01_landscapes; all if left out")
     verb.add_argument("--student", metavar="ID", help="all if left out")
-    verb.add_argument("--self", dest="own", metavar="NN", help="your own copy, hidden tests too")
+    verb.add_argument(
+        "--self", dest="own", metavar="NN", help="your own copy, or its path; hidden too"
+    )
     verb.add_argument("--jobs", type=_positive, default=0, metavar="N", help="one for each core")
     verb.add_argument("--classroom", type=Path, default=CLASSROOM, metavar="DIR")
     verb.add_argument("--json", type=Path, metavar="FILE", help="write the rows of marks here")

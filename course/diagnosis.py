@@ -45,6 +45,8 @@ class Difference(NamedTuple):
 
 def compare(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference:
     """How `got` differs from `wanted`, which has the same shape."""
+    if not bool(got.isfinite().all() and wanted.isfinite().all()):
+        return Difference("not the expected value")
     for find in (_sign, _factor, _offset, _order):
         if found := find(got, wanted, named, within):
             return found
@@ -238,7 +240,8 @@ def name_number(
     tiers = [(own, constants)]
     if not rough:
         tiers += [(dict(_less_one(named)), {})]
-        tiers += [(dict(_products(own, constants)), {})] * pairs
+        whole = {label: y for label, y in constants.items() if not label.endswith("0")}
+        tiers += [(dict(_products(own, whole)), {})] * pairs  # a power of ten fits too much
     for tier in tiers:
         first, second = ([n for n, y in t.items() if abs(y - size) <= tolerance] for t in tier)
         found = first + second if rough or len(first + second) <= NAMES_SHOWN else first

@@ -13,6 +13,7 @@ from course.messages import NUMBERS_SHOWN, count, in_words, show
 
 CHANGED = "the value is right, but the caller's tensor is not what it was"
 STANDARD_ERRORS = 5.0  # an honest sample strays farther once in 1.7 million times
+ORDINALS = ("first", "second", "third")
 Named = Mapping[str, object]
 
 
@@ -72,7 +73,8 @@ def _returned(outcome: Outcome) -> Problem | None:
         return Problem(f"raised {type(outcome.error).__name__}")
     value = outcome.value
     if value is None:
-        return Problem("returned nothing", "Did you forget the return statement?")
+        hint = "Did you forget the return statement? (.grad of what was computed is None, too.)"
+        return Problem("returned nothing", hint)
     if isinstance(value, complex) or (isinstance(value, Tensor) and value.is_complex()):
         hint = "In Python (-1) ** 0.5 is complex: look for a root of a negative number."
         return Problem("returned complex numbers", hint)
@@ -84,7 +86,8 @@ def _wrong_value(value: object, named: Named, gives: object, within: float) -> P
         return _wrong_part(value, named, gives, within)
     if isinstance(gives, Tensor) and not isinstance(value, Tensor):
         expected = f"a tensor of shape {tuple(gives.shape)}"
-        return Problem(f"returned {in_words(value)}; {expected} is expected", _to_tensor(value))
+        hint = _to_tensor(value, gives)
+        return Problem(f"returned {in_words(value)}; {expected} is expected", hint)
     try:
         got = tensor(value)
     except (TypeError, ValueError, RuntimeError):
@@ -122,8 +125,17 @@ def _within(problem: Problem, where: str) -> Problem:
     )
 
 
-def _to_tensor(value: object) -> str:
+def _to_tensor(value: object, wanted: Tensor) -> str:
     """How a value that should be a tensor becomes one."""
+    if isinstance(value, tuple):
+        fits = [isinstance(x, Tensor) and x.shape == wanted.shape for x in value]
+        which = ORDINALS[fits.index(True)] if True in fits[: len(ORDINALS)] else "right"
+        return f"A comma after return makes several results. Return the {which} one alone."
+    if isinstance(value, int | float):
+        return (
+            "Leave out item() and float(). A sum in a loop starts with torch.zeros_like(theta), "
+            "not with 0: where there is nothing to add, the start is what comes back."
+        )
     if isinstance(value, np.ndarray):
         return (
             "torch.tan, torch.where and their like do without numpy; or end with "
@@ -164,14 +176,29 @@ def _not_finite(got: Tensor, wanted: Tensor) -> Problem | None:
     if got.isinf().any() and not wanted.isinf().any():
         hint = "Look for a division by 0, a logarithm of 0, or an exp of something large."
         return Problem("an infinite value (inf) came back", hint)
+    if (wanted.isinf() & got.isfinite()).any():
+        return Problem("a finite value came back where infinity is expected")
     return None
 
 
 def _changed(outcome: Outcome, args: tuple) -> Problem | None:
     if same(outcome.args, args, 0.0):
-        return None
+        return _marked(outcome.args, args)
     hint = "It changed its argument: work on a copy, write x = x + dx, not x += dx, and keep "
     return Problem(CHANGED, f"{hint}away from methods that end in _, such as add_.")
+
+
+def _marked(after: tuple, before: tuple) -> Problem | None:
+    """Whether an argument was made to collect slopes: another call would add to them."""
+    for now, then in zip(after, before, strict=True):
+        if isinstance(now, Tensor) and isinstance(then, Tensor):
+            if now.requires_grad and not then.requires_grad:
+                hint = (
+                    "It called requires_grad_() on its argument, where slopes add up from call to "
+                    "call: make a copy first, x.detach().clone().requires_grad_()."
+                )
+                return Problem(CHANGED, hint)
+    return None
 
 
 # --- numbers --------------------------------------------------------------------------------
@@ -216,7 +243,8 @@ def _not_rows(value: object, mean: Tensor) -> Problem | None:
     if not isinstance(value, Tensor):
         each = ", ".join(["n", *map(str, mean.shape)])
         expected = f"a tensor of shape ({each})"
-        return Problem(f"returned {in_words(value)}; {expected} is expected", _to_tensor(value))
+        hint = _to_tensor(value, mean)
+        return Problem(f"returned {in_words(value)}; {expected} is expected", hint)
     if value.ndim == 0 or value.shape[1:] != mean.shape or len(value) < 2:
         each = ", ".join(["n", *map(str, mean.shape)])
         hint = "Each sample has a row of its own; the check takes their mean."
@@ -309,6 +337,8 @@ def same(one: object, other: object, within: float) -> bool:
         one, other = tensor(one), tensor(other)
     except (TypeError, ValueError, RuntimeError):
         return type(one) is type(other)
+    if one.is_complex() or other.is_complex():
+        return one.dtype == other.dtype and torch.equal(one, other)
     return one.shape == other.shape and close(one, other, within, rtol=within)
 
 

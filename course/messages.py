@@ -6,6 +6,7 @@ import reprlib
 import textwrap
 import traceback
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -67,9 +68,15 @@ REMEDIES = {
         "Tensors of two dtypes met: make new ones with dtype=theta.dtype."
     ),
     r"positional argument|exactly one argument|unexpected keyword": (
-        "A call has more or fewer arguments than the function's first line. The check calls yours "
-        "as shown under tried: leave its first line as it was."
+        "A call has more or fewer arguments than the function wants that the error names. One "
+        "that you were given gets all its arguments; yours is called as shown under tried: leave "
+        "its first line as it was."
     ),
+    r"^No module named 'scipy": (
+        "scipy is not here. torch.special has much of it: torch.special.ndtr is Φ, "
+        "torch.special.erf the error function."
+    ),
+    r"^No module named": "When it is graded there are torch, numpy and Python's own modules.",
     r"^name '\w+' is not defined": (
         "Is it spelled as in the first line of the function? If a cell above defines it, run that."
     ),
@@ -125,7 +132,12 @@ def show(x: object) -> str:
     if isinstance(x, float | np.floating):
         text = f"{x:.6g}"
         return f"{text}." if text.lstrip("-").isdigit() else text
-    return getattr(x, "__name__", None) or REPR.repr(x)
+    if name := getattr(x, "__name__", None):
+        return str(name)
+    if is_dataclass(x) and type(x).__module__.startswith("smoothlib"):  # its tensors in one line
+        parts = [f"{field.name}={show(getattr(x, field.name))}" for field in fields(x)]
+        return f"{type(x).__name__}({', '.join(parts)})"
+    return REPR.repr(x)
 
 
 def show_call(f: Callable, args: tuple) -> str:

@@ -16,6 +16,11 @@ Everything is maximised. One notation, here and in the lectures:
 | π      | `policy` | a policy: θ and an observation to an action, `policies` |
 | o, a, r | `observations`, `actions`, `rewards` | of n episodes, t = 0 … T - 1: (T, n, ...) |
 | γ, λ   | `gamma`, `lam` | discount; how far advantages look ahead |
+| s, a   |         | state and action of a step t = 0 … T-1 |
+| A, B   | `A`, `B` | linear dynamics, s_{t+1} = A s_t + B a_t + noise of covariance W |
+| Q, R   | `Q`, `R` | its cost sᵀQs + aᵀRa, minus the reward |
+| K      | `K`     | a gain, a = -K s; shape (..., actions, states) |
+| P, Σ   |         | cost of a state from now on, sᵀPs; covariance of the state |
 | φ, Φ   |         | density and distribution function of the standard normal |
 
 Of the gripper, `from smoothlib import gripper`:
@@ -74,6 +79,7 @@ from smoothlib.landscapes import (
     ThreeHumpCamel,
     Wiggle,
 )
+from smoothlib.lqr import LQR, Episodes, Regulator
 from smoothlib.mixtures import (
     alpha_order,
     bias_guarded,
@@ -141,6 +147,7 @@ from smoothlib.trajectories import (
 __all__ = [
     "CMAES",
     "L1",
+    "LQR",
     "MLP",
     "PGPE",
     "PPO",
@@ -153,6 +160,7 @@ __all__ = [
     "Categorical",
     "ClipUp",
     "Environment",
+    "Episodes",
     "Estimate",
     "EuclideanNorm",
     "Family",
@@ -177,6 +185,7 @@ __all__ = [
     "PiecewiseLinear",
     "Quadratic",
     "Reductions",
+    "Regulator",
     "SoftStep",
     "Spike",
     "Sum",

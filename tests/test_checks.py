@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from course.checks import CheckFailed, Known, NotStarted, check, check_raises, hidden, started
+from smoothlib import EuclideanNorm, Quadratic
 
 THETA = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
 
@@ -45,6 +46,66 @@ def square(result: object) -> Callable:
 def test_a_right_answer_passes_and_says_what_was_tried(capsys: pytest.CaptureFixture) -> None:
     check(torch.square, THETA, gives=THETA**2, known=KNOWN)
     assert capsys.readouterr().out == "square(tensor([0.5, 1., 2.])) is right\n"
+
+
+def test_where_infinity_is_right_a_finite_value_is_told_so_and_infinity_passes() -> None:
+    wanted = torch.tensor([1.0, math.inf], dtype=torch.float64)
+    check(square(wanted.clone()), THETA, gives=wanted, known=KNOWN)
+    finite = message(square(torch.tensor([1.0, 7.0]).double()), gives=wanted)
+    assert "a finite value came back where infinity is expected" in finite
+    other = message(square(torch.tensor([2.0, math.inf]).double()), gives=wanted)
+    assert "not the expected value" in other
+
+
+def test_objectives_are_shown_in_one_line_as_they_could_be_typed(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    steep = torch.diag(torch.tensor([1.0, 2.0, 3.0]))
+    f = Quadratic(steep, torch.ones(3), 3.0) + EuclideanNorm()
+    check(lambda f: 1.0, f, gives=1.0, known=KNOWN)
+    shown = capsys.readouterr().out
+    assert (
+        "Quadratic(A=tensor(... of shape (3, 3)), centre=tensor([1., 1., 1.]), offset=3.)" in shown
+    )
+    assert shown.count("\n") == 1 and "  " not in shown
+
+
+def test_of_several_results_the_right_one_is_named() -> None:
+    said = message(square((THETA**2, 1.0)))
+    assert "Return the first one alone." in said and "torch.stack" not in said
+    assert "Return the second one alone." in message(square((1.0, 2 * THETA)))
+
+
+def test_a_number_for_a_tensor_is_told_of_the_start_of_a_sum() -> None:
+    assert "starts with torch.zeros_like(theta), not with 0" in message(square(0))
+
+
+def test_noise_of_its_own_is_found_by_calling_twice() -> None:
+    said = message(lambda theta: theta**2 + torch.rand(3))
+    assert "likely Two calls with the same arguments gave two results." in said
+    assert "Two calls" not in message(lambda theta: theta**2 + 1)
+    assert "Two calls" not in message(lambda theta: theta * math.nan)
+
+
+def test_a_function_that_calls_one_that_did_not_pass_is_told_so() -> None:
+    names: dict = {}
+    exec("def half(x):\n    return x\n\ndef quarter(x):\n    return half(half(x))", names)
+    assert "note" not in message(names["quarter"], gives=THETA / 4)
+    message(names["half"], gives=THETA / 2)
+    note = "note It calls your half, and that does not pass: mend first."
+    assert note in message(names["quarter"], gives=THETA / 4)
+    exec("def half(x):\n    return x / 3", names)  # mended, or not: not looked at yet
+    assert "note" not in message(names["quarter"], gives=THETA / 4)
+
+
+def test_an_argument_made_to_collect_slopes_is_a_changed_one() -> None:
+    def slope(theta):
+        theta.requires_grad_()
+        (theta**2).sum().backward()
+        return theta.grad
+
+    assert "called requires_grad_() on its argument" in message(slope, gives=2 * THETA)
+    check(slope, THETA.clone().requires_grad_(), gives=2 * THETA, known=KNOWN)
 
 
 def test_a_stub_is_not_started() -> None:

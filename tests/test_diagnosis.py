@@ -349,3 +349,24 @@ def test_an_exception_of_torch_or_python_is_explained(raises: Callable, says: st
     with warnings.catch_warnings(action="ignore"), pytest.raises(Exception) as raised:
         raises(THETA.clone())
     assert says in remedy(raised.value), raised.value
+
+
+def test_powers_of_ten_are_no_part_of_a_product() -> None:
+    """By hand numbers are round, and f(w) divided by 100 would fit by chance."""
+    assert "100" not in says("g + f(theta) / 100 * eps.mean(0)")
+    assert "Every value is 100 times" in says("100 * g")
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (ModuleNotFoundError("No module named 'scipy'"), "torch.special.ndtr is Φ"),
+        (ModuleNotFoundError("No module named 'pandas'"), "there are torch, numpy"),
+        (
+            TypeError("grad() missing 1 required positional argument: 'sigma'"),
+            "One that you were given gets all its arguments",
+        ),
+    ],
+)
+def test_errors_of_imports_and_calls_have_advice(error: Exception, advice: str) -> None:
+    assert advice in remedy(error)

@@ -14,6 +14,7 @@ from functools import cache
 import pytest
 
 from course.checks import CheckFailed, Known, secrets_from
+from course.grading.source import load
 from course.release import exercises
 from tests.exercises import ROOT, grader, points, read, right, run, said_by_release
 
@@ -147,6 +148,46 @@ def test_right_answers_pass_however_they_are_written_with_any_secret(
     for answer, seed in zip(itertools.cycle(answers), range(DRAWINGS), strict=False):
         with secrets_from(itertools.count(1000 * seed + 17)):
             assert failures(name, function, answer, "test_{}_hidden") == {}, (answer, seed)
+
+
+@each_function
+def test_a_hidden_test_is_no_lottery(name: str, function: str) -> None:
+    """A wrong answer passes it with every drawing of the secret inputs, or with none."""
+    luck = {}
+    for mistake in known(name)[function].mistakes:
+        passed = set()
+        for seed in range(4):
+            with secrets_from(itertools.count(1000 * seed + 17)):
+                passed.add(failures(name, function, mistake, "test_{}_hidden") == {})
+        luck[mistake.__name__] = passed
+    assert [mistake for mistake, passed in luck.items() if len(passed) > 1] == []
+
+
+@each_exercise
+def test_the_minutes_of_the_parts_add_up_to_those_of_the_introduction(name: str) -> None:
+    text = {cell.id: cell.source for cell in SOLUTIONS[name].cells}
+    parts = [source for source in text.values() if source.startswith("## ")]
+    minutes = [int(m[1]) for part in parts if (m := re.search(r"^\*.*?(\d+) minutes", part, re.M))]
+    (about,) = re.findall(r"about (\d+) minutes", text["introduction"])
+    assert re.search(rf"\*\*Timing\.\*\* (About )?{about} minutes at home", text["instructor"])
+    if not name.startswith("01"):  # whose parts are not timed
+        assert len(minutes) == len(parts) - 1 and sum(minutes) == int(about)
+
+
+@each_exercise
+def test_what_a_test_asks_of_a_dtype_is_said(name: str) -> None:
+    text = {cell.id: cell.source for cell in SOLUTIONS[name].cells}
+    assert (
+        "A tensor that you return has the dtype of the tensors that you were given" in text["how"]
+    )
+
+
+@each_exercise
+def test_no_exercise_gives_its_own_answer(name: str) -> None:
+    """What it imports from smoothlib an answer may call, in the jail too: objectives and noise."""
+    for module, names in load(name).imports.items():
+        found = {x: getattr(importlib.import_module(module), x) for x in names - {"normal"}}
+        assert [x for x, thing in found.items() if not isinstance(thing, type)] == []
 
 
 @each_function

@@ -354,6 +354,15 @@ def test_numbers_of_the_baselines() -> None:
     assert says("from 2856 to 150, with 146 the least") and says("156 instead of 90")
 
 
+def test_numbers_of_the_question_above_figure_1() -> None:
+    left, middle, right = (float(WALL(point(x))) for x in (0.8, 0.9, 1.0))
+    assert (f"{left:.2f}", f"{right:.2f}", f"{middle:.2f}") == ("5.00", "10.81", "12.43")
+    pushes = (left - middle) * -0.1, (right - middle) * 0.1
+    assert f"{left - middle:.1f} {right - middle:.1f}" == "-7.4 -1.6"
+    assert f"{pushes[0]:+.2f} {pushes[1]:+.2f}" == "+0.74 -0.16" and sum(pushes) > 0
+    assert says("$(-7.4)\\cdot(-0.1) = +0.74$") and says("$-1.6$ m, and the push $-0.16$")
+
+
 def test_numbers_of_the_arrows() -> None:
     figure = arrows()
     assert "uphill in 100 of 200" in readout(figure.answer(n=1, baseline=False))
@@ -365,6 +374,11 @@ def test_numbers_of_the_arrows() -> None:
     exec(next(c.source for c in LECTURE.cells if c.id == "arrows-student"), names)
     own = arrows(estimator=names["my_estimate"])
     assert "uphill in 185 of 200" in readout(own.answer(n=1))
+
+    own = arrows(estimator=lambda *args: args[2] * finite_difference(*args))  # no / sigma
+    ours, theirs = (f.answer(n=1, baseline=True).panels for f in (figure, own))
+    assert str(ours["off"]) == str(theirs["off"]) and str(ours["plane"]) != str(theirs["plane"])
+    assert says("no dot on the right moves")
 
     def against_its_own_mean(f, theta, sigma, eps):
         score = f(theta + sigma * eps)

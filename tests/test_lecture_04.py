@@ -400,6 +400,17 @@ def test_numbers_of_the_fingerprints() -> None:
     assert means == ["0.700", "0.700", "-0.150", "0.000", "0.550", "1.400"]
     assert says("which is $-0.150$") and says("added, 0.550") and says("their sum, 1.4")
     assert WAYS[2].mean(0.7, 0.09) == pytest.approx(0.7, abs=0.01)
+    level = [{way.mean(0.7, sigma) for sigma in (0.1, 0.3, 0.9)} for way in WAYS]
+    right = [way.mean(0.7, 0.3) for way, means in zip(WAYS, level, strict=True) if len(means) == 1]
+    assert right == [0.7, 0.7, 0.0, 1.4]  # a wrong answer may be the same for every σ
+    assert says("(4) is 0 and (6) is $2\\theta$ for every $\\sigma$, and both are wrong")
+
+
+def test_words_are_introduced_before_they_are_used() -> None:
+    for word in "**Autograd**", "**reward**", "**policy**", "`torch.no_grad()`":
+        plain = word.strip("*`")
+        first = LECTURE.text.lower().index(plain.lower(), LECTURE.text.index("## One question"))
+        assert LECTURE.text.lower().index(word.lower()) <= first, word
 
 
 # --- the figures' own claims ----------------------------------------------------------------

@@ -282,7 +282,7 @@ def test_ppo_learns_in_gymnasiums_own_environment() -> None:
 
 @pytest.mark.slow
 def test_ppo_swings_the_pendulum_up() -> None:
-    """From -1200 to -165 ± 35, the best known; with a σ that it finds by itself."""
+    """With a σ that it finds by itself: seeds 0 and 1 reached -155 and -188, in 13 s of CPU."""
     policy, critic = Gaussian(MLP(3, (64, 64), 1), 1.0, learned=True), MLP(3, (64, 64), 1)
     ppo = PPO(Pendulum(dtype=torch.float32), policy, critic, 0, episodes=16, gamma=0.95)
     assert ppo.train(200_000).returns[0] < -1000

@@ -36,6 +36,31 @@ def test_an_own_copy_gets_the_page_of_a_class_with_the_hidden_tests(
     assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
 
 
+def test_a_copy_is_graded_wherever_it_lies_and_whatever_it_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / "mine, second try.ipynb"
+    nbformat.write(solved("wall_angles"), path)
+    before = path.read_bytes()
+    assert cli.main(["grade", "--self", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Exercise 01: landscapes\nyour own copy\n3 of 10 points\n")
+    assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
+
+
+def test_a_path_to_no_exercise_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["grade", "--self", str(tmp_path / "gone.ipynb")]) == 1
+    assert capsys.readouterr().err.startswith("course grade: there is no notebook ")
+    notebook = solved("wall_angles")
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata:
+            cell.metadata.nbgrader.grade_id += "_of_another_course"
+    nbformat.write(notebook, tmp_path / "other.ipynb")
+    assert cli.main(["grade", "--self", str(tmp_path / "other.ipynb")]) == 1
+    said = capsys.readouterr().err
+    assert "other.ipynb holds no tests of an exercise: 01_landscapes, 02_" in said
+
+
 def test_a_notebook_that_is_not_there_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -20,12 +20,15 @@ from course.widgets import (
     areas,
     arrows,
     ascent,
+    average_of_gains,
     baselines,
     batch_baselines,
+    cliff,
     climb_by_scores,
     climb_past_the_wall,
     climb_the_average,
     correlated,
+    descend,
     dimensions,
     fingerprints,
     many_starts,
@@ -34,12 +37,14 @@ from course.widgets import (
     printed_slope,
     slope_of_the_mean,
     smoothing,
+    steer,
     step_sizes,
     stiff_ramp,
     surrogate,
     throw,
     tremble,
     two_gradients,
+    two_noises,
     variances,
     votes,
     which_wins,
@@ -104,6 +109,14 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "variances": variances,
     "batch_baselines": batch_baselines,
     "which_wins": which_wins,
+    "steer": steer,
+    "cliff": cliff,
+    "descend": descend,
+    "own_descent": lambda: descend(
+        lambda states, eps, costs, sigma: -(states * eps * costs).sum(0)
+    ),
+    "average_of_gains": average_of_gains,
+    "two_noises": two_noises,
     "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),
 }
 
@@ -244,6 +257,24 @@ def test_a_students_distance_takes_the_place_of_ours() -> None:
 def test_a_students_mistake_is_shown_and_not_raised(distance: Callable, message: str) -> None:
     answer = ask(throw(distance), theta=0.3)
     assert re.search(message, answer["error"])
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: 1 / x, "your function is inf at x = 0.00"),
+        (torch.log, "your function is -inf at x = 0.00"),
+        (lambda x: torch.sqrt(x - 0.2), "your function is nan at x = 0.00"),
+    ],
+)
+def test_a_landscape_that_is_not_finite_says_where(f: Callable, message: str) -> None:
+    with pytest.raises(ValueError, match=f"{message}; every place where"):
+        tremble(f)
+
+
+def test_a_sample_beyond_the_picture_where_a_landscape_is_not_finite_says_where() -> None:
+    error = ask(tremble(torch.sqrt), theta=0.0, sigma=0.5)["error"]
+    assert re.search(r"your function is nan at x = -\d", error)
 
 
 def test_a_students_gradient_ascent_takes_the_place_of_ours() -> None:

@@ -141,6 +141,26 @@ def gives_one_zero(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Ten
     return _slopes(f, x)
 
 
+def reads_the_grad_of_no_leaf(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> None:
+    """None came back. Either the return statement is missing, or it returns x.grad of an x that was
+    computed from others: only a leaf, which you made, keeps its .grad. Write
+    x = (theta + sigma * eps).detach().requires_grad_()."""
+
+
+def hides_the_samples_from_f(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """Zeros came back, as for an f without a graph. Does f get the x that requires grad? detach()
+    on the way into f, .data and no_grad() cut its path; only zeros can then come back."""
+    return torch.zeros_like(eps)
+
+
+def takes_differences(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """This is a difference of two values, and beside a corner or an edge it looks across. Autograd
+    takes the slope at the sample itself."""
+    x = theta + sigma * eps
+    steps = 1e-6 * torch.eye(x.shape[1], dtype=x.dtype)
+    return torch.stack([(f(x + h) - f(x - h)) / 2e-6 for h in steps], 1)
+
+
 def returns_the_values(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
     """These are the values of f at the samples; their slopes are wanted."""
     return f(theta + sigma * eps)
@@ -258,6 +278,46 @@ def pairs_theta_with_jumps(places: Tensor, heights: Tensor, theta: Tensor, sigma
     return -(heights * (-(z**2) / 2).exp()).sum(-1) / (sigma * math.sqrt(math.tau))
 
 
+def pairs_jumps_with_theta(places: Tensor, heights: Tensor, theta: Tensor, sigma: float) -> Tensor:
+    """theta - places pairs the first θ with the first jump, the second with the second. Every θ
+    meets every jump: theta[..., None] - places has one row for each θ."""
+    z = (theta - places) / sigma
+    return -(heights * (-(z**2) / 2).exp()).sum(-1) / (sigma * math.sqrt(math.tau))
+
+
+def sums_over_the_points(places: Tensor, heights: Tensor, theta: Tensor, sigma: float) -> Tensor:
+    """You summed over the points, and one number for each jump is left. The jumps are the last
+    axis: .sum(-1)."""
+    return forgets_to_sum(places, heights, theta, sigma).sum(0)
+
+
+def flattens_theta(places: Tensor, heights: Tensor, theta: Tensor, sigma: float) -> Tensor:
+    """The values are right, in one row. The shape of theta is wanted, () for a single number:
+    reshape(theta.shape) at the end, or theta[..., None] at the beginning."""
+    return _right_bias(places, heights, theta, sigma).reshape(-1)
+
+
+def starts_from_the_number_0(
+    places: Tensor, heights: Tensor, theta: Tensor, sigma: float
+) -> Tensor | int:
+    """For no jumps the number 0 came back, with which your loop starts. Start with
+    torch.zeros_like(theta)."""
+    return _right_bias(places, heights, theta, sigma) if len(places) else 0
+
+
+def loses_the_minus(places: Tensor, heights: Tensor, theta: Tensor, sigma: float) -> Tensor:
+    """Your φ grows with the distance: the exponent is -z² ÷ 2. In (-z)**2 the square takes the
+    minus away; write -(z**2)."""
+    z = (places - theta[..., None]) / sigma
+    return -(heights * (z**2 / 2).exp()).sum(-1) / (sigma * math.sqrt(math.tau))
+
+
+def multiplies_by_the_root(places: Tensor, heights: Tensor, theta: Tensor, sigma: float) -> Tensor:
+    """Brackets: you divide by σ and multiply by √(2π). Divide by the product,
+    (sigma * math.sqrt(2 * math.pi))."""
+    return math.tau * _right_bias(places, heights, theta, sigma)
+
+
 # --- surrogate_gradient --------------------------------------------------------------------
 
 
@@ -268,8 +328,9 @@ def leaves_the_values_attached(f: Function, theta: Tensor, sigma: float, eps: Te
 
 
 def leaves_everything_attached(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
-    """Nothing is detached. Then x moves with θ, log_p does not change at all, and what is left is
-    log_p times the slope of f: detach x in log_p, and the value of f."""
+    """What came back is log_p times the slope of f, so autograd followed f only. Either log_p is
+    detached, the wrong one of the two factors, or nothing is: then x moves with θ, and log_p does
+    not change. Detach x in log_p, and the value of f."""
     return _by_surrogate(theta, eps, lambda own, x: _log_p(x, own, sigma) * f(x), sigma)
 
 
@@ -277,6 +338,26 @@ def leaves_the_samples_attached(f: Function, theta: Tensor, sigma: float, eps: T
     """You get 0 everywhere: in log_p x moves with θ, so their difference never changes. Detach x
     there: the samples are held fixed while θ moves."""
     return _by_surrogate(theta, eps, lambda own, x: _log_p(x, own, sigma) * f(x).detach(), sigma)
+
+
+def detaches_both_factors(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """Nothing is left to differentiate: log_p and f(x) are both detached, or no tensor requires
+    grad. In log_p detach x alone, and keep the path to the copies of θ."""
+    own = theta.detach().expand_as(eps).clone().requires_grad_()
+    surrogate = _log_p((own + sigma * eps).detach(), own, sigma).detach() * f(theta + sigma * eps)
+    return torch.autograd.grad(surrogate.detach().sum(), own)[0]
+
+
+def divides_by_the_variance(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """Every row is divided by σ once too often: ε is divided by σ. It is x - θ, which is σ ε, that
+    is divided by σ²."""
+    return _right_surrogate(f, theta, sigma, eps) / sigma
+
+
+def subtracts_the_middle(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """You subtract f(θ). As a baseline that is allowed and good, but the rows asked for are those
+    of `suspect` without its bug: f(x) as it is."""
+    return (f(theta + sigma * eps).detach() - f(theta).detach())[:, None] * eps / sigma
 
 
 def opens_both_paths(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
@@ -446,6 +527,19 @@ def differentiates_many(speed: Tensor, stiffness: float, dt: float, steps: int) 
     return own, slope
 
 
+def takes_differences_of_flights(speed: Tensor, stiffness: float, dt: float, steps: int) -> Fall:
+    """The slope is a difference of two flights, and where a ball only just touches the floor one of
+    them does and the other does not. Let autograd go through the steps."""
+
+    def height(start: Tensor) -> Tensor:
+        y, v = torch.zeros_like(start), start
+        for _ in range(steps):
+            y, v = _step(y, v, stiffness, dt)
+        return y
+
+    return height(speed), (height(speed + 1e-6) - height(speed - 1e-6)) / 2e-6
+
+
 def averages_the_heights(speed: Tensor, stiffness: float, dt: float, steps: int) -> Fall:
     """The slopes are divided by the number of balls: differentiate the sum of the heights, not
     their mean."""
@@ -567,6 +661,9 @@ FIRST_ORDER = Known(
         detaches_the_samples,
         trips_over_a_comparison,
         gives_one_zero,
+        reads_the_grad_of_no_leaf,
+        hides_the_samples_from_f,
+        takes_differences,
         returns_the_values,
         turns_the_rows_round,
     ),
@@ -591,6 +688,12 @@ FO_BIAS = Known(
         sums_over_theta,
         forgets_to_sum,
         pairs_theta_with_jumps,
+        pairs_jumps_with_theta,
+        sums_over_the_points,
+        flattens_theta,
+        starts_from_the_number_0,
+        loses_the_minus,
+        multiplies_by_the_root,
     ),
 )
 SURROGATE_GRADIENT = Known(
@@ -599,6 +702,9 @@ SURROGATE_GRADIENT = Known(
         leaves_the_values_attached,
         leaves_everything_attached,
         leaves_the_samples_attached,
+        detaches_both_factors,
+        divides_by_the_variance,
+        subtracts_the_middle,
         opens_both_paths,
         follows_the_slopes,
         hands_over_a_loss,
@@ -627,6 +733,7 @@ BOUNCE = Known(
         detaches_the_height,
         cuts_the_graph,
         differentiates_many,
+        takes_differences_of_flights,
         averages_the_heights,
         swaps_the_results,
         returns_the_height_alone,

@@ -87,6 +87,30 @@ def divides_by_sigma(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> T
     return f(theta + eps / sigma).mean()
 
 
+def throws_both_ways(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """You also throw to θ - σε. That is as good on average, and part 5 comes to it; here only the
+    throws to θ + σε count."""
+    return (f(theta + sigma * eps) + f(theta - sigma * eps)).mean() / 2
+
+
+def takes_the_median(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """This is the median, the value in the middle. Wanted is the mean: the sum, divided by n."""
+    return f(theta + sigma * eps).median()
+
+
+def weighs_by_the_bell(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """You weigh the values by the bell. The draws in eps follow it already, many near 0 and few far
+    away: take their plain mean."""
+    weight = torch.exp(-(eps**2).sum(-1) / 2)
+    return (f(theta + sigma * eps) * weight).sum() / weight.sum()
+
+
+def divides_by_all_numbers(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """You divide the sum by n d, the count of numbers in eps. There are n values, one for each row:
+    len(eps), or mean()."""
+    return f(theta + sigma * eps).sum() / eps.numel()
+
+
 def returns_a_float(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> float:
     """The value is right, but it is a Python number. Leave out item() or float(), so that a tensor
     comes back."""
@@ -109,6 +133,10 @@ SMOOTHED_VALUE_MC = Known(
         shares_one_number,
         averages_the_noise_first,
         divides_by_sigma,
+        throws_both_ways,
+        takes_the_median,
+        weighs_by_the_bell,
+        divides_by_all_numbers,
         returns_a_float,
     ),
 )
@@ -330,6 +358,32 @@ def takes_erf_without_the_root(theta: Tensor, sigma: float) -> Tensor:
     return theta * torch.erf(theta / sigma) + 2 * sigma * _phi(theta / sigma)
 
 
+def loses_the_minus_of_phi(theta: Tensor, sigma: float) -> Tensor:
+    """Your φ grows away from 0: the exponent is half of -z². In (-z)**2 the square takes the minus
+    away; write -(z**2)."""
+    bell = torch.exp((theta / sigma) ** 2 / 2) / math.sqrt(math.tau)
+    return theta * _sign(theta, sigma) + 2 * sigma * bell
+
+
+def multiplies_phi_by_pi(theta: Tensor, sigma: float) -> Tensor:
+    """Brackets: your φ is divided by √2 and multiplied by π. Divide by the root of the product,
+    math.sqrt(2 * math.pi)."""
+    bell = torch.exp(-((theta / sigma) ** 2) / 2) / math.sqrt(2) * math.pi
+    return theta * _sign(theta, sigma) + 2 * sigma * bell
+
+
+def forgets_the_root_of_phi(theta: Tensor, sigma: float) -> Tensor:
+    """You divide φ by 2π. It is divided by the root of that, math.sqrt(2 * math.pi)."""
+    bell = torch.exp(-((theta / sigma) ** 2) / 2) / (2 * math.pi)
+    return theta * _sign(theta, sigma) + 2 * sigma * bell
+
+
+def takes_the_size_of_theta(theta: Tensor, sigma: float) -> Tensor:
+    """You take |θ| times the mean sign, which is negative left of 0. There both θ and the mean sign
+    are negative: take θ itself."""
+    return theta.abs() * _sign(theta, sigma) + 2 * sigma * _phi(theta / sigma)
+
+
 SMOOTHED_ABS = Known(
     reread="lecture 02, “Four averages by hand”",
     mistakes=(
@@ -345,6 +399,10 @@ SMOOTHED_ABS = Known(
         turns_the_sign,
         squares_nothing_in_phi,
         takes_erf_without_the_root,
+        loses_the_minus_of_phi,
+        multiplies_phi_by_pi,
+        forgets_the_root_of_phi,
+        takes_the_size_of_theta,
     ),
 )
 
@@ -462,6 +520,40 @@ def divides_the_bells_by_sigma(
     return outside + inside + slope / sigma * (_phi(A) - _phi(B))
 
 
+def leaves_the_edges_hard(
+    theta: Tensor, sigma: float, low: float, high: float, level: float, slope: float, outside: float
+) -> Tensor:
+    """This is f itself, without noise: σ does not enter."""
+    return torch.where((theta >= low) & (theta <= high), level + slope * theta, outside)
+
+
+def forgets_the_normaliser_of_the_bells(
+    theta: Tensor, sigma: float, low: float, high: float, level: float, slope: float, outside: float
+) -> Tensor:
+    """Your bells are not divided by √(2π): φ is a density, with the area 1."""
+    A, B, P = _window(theta, sigma, low, high)
+    bells = torch.exp(-(A**2) / 2) - torch.exp(-(B**2) / 2)
+    return outside + (level - outside + slope * theta) * P + slope * sigma * bells
+
+
+def divides_the_bells_by_the_share(
+    theta: Tensor, sigma: float, low: float, high: float, level: float, slope: float, outside: float
+) -> Tensor:
+    """You divide the bells by P, which gives the mean over the samples inside. All samples count
+    here: do not divide."""
+    A, B, P = _window(theta, sigma, low, high)
+    bells = (_phi(A) - _phi(B)) / P
+    return outside + (level - outside + slope * theta) * P + slope * sigma * bells
+
+
+def leaves_the_level_outside_the_brackets(
+    theta: Tensor, sigma: float, low: float, high: float, level: float, slope: float, outside: float
+) -> Tensor:
+    """Brackets: level - outside is multiplied by the share P too, not only slope times θ."""
+    A, B, P = _window(theta, sigma, low, high)
+    return level + slope * theta * P + slope * sigma * (_phi(A) - _phi(B))
+
+
 SMOOTHED_PIECEWISE = Known(
     reread="lecture 02, “Where the highest average goes”",
     mistakes=(
@@ -478,6 +570,10 @@ SMOOTHED_PIECEWISE = Known(
         does_not_standardise_the_edges,
         holds_the_slope_at_the_aim,
         divides_the_bells_by_sigma,
+        leaves_the_edges_hard,
+        forgets_the_normaliser_of_the_bells,
+        divides_the_bells_by_the_share,
+        leaves_the_level_outside_the_brackets,
     ),
 )
 
@@ -527,6 +623,20 @@ def divides_by_n_not_its_root(
     """You divide the scatter by n. The error of a mean falls like √n only."""
     pair = _pairs(f, theta, sigma, eps)
     return pair.mean(), pair.std() / len(eps)
+
+
+def counts_the_coordinates(
+    f: Function, theta: Tensor, sigma: float, eps: Tensor
+) -> tuple[Tensor, Tensor]:
+    """You divide by the root of n d, the count of numbers in eps. The pairs are its rows: divide by
+    the root of n, len(eps)."""
+    pair = _pairs(f, theta, sigma, eps)
+    return pair.mean(), pair.std() / math.sqrt(eps.numel())
+
+
+def returns_the_mean_alone(f: Function, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """Only the mean came back. Return two: the mean, and its standard error."""
+    return _pairs(f, theta, sigma, eps).mean()
 
 
 def returns_the_variance(
@@ -593,6 +703,8 @@ MIRRORED_VALUE = Known(
         divides_pairs_by_the_root_of_2n,
         forgets_the_root_of_n,
         divides_by_n_not_its_root,
+        counts_the_coordinates,
+        returns_the_mean_alone,
         returns_the_variance,
         takes_the_population_scatter,
         drops_the_mirror_images,
@@ -668,6 +780,11 @@ def asks_at_the_start_only(grad: Gradient, theta0: Tensor, lr: float, sigmas: Te
     return _climb(lambda _, sigma: grad(theta0, sigma), theta0, lr * sigmas / sigmas[0], sigmas)
 
 
+def asks_without_sigma(grad: Gradient, theta0: Tensor, lr: float, sigmas: Tensor) -> Tensor:
+    """grad wants two arguments, the point and σ: grad(theta, sigma)."""
+    return theta0 + lr * grad(theta0)  # type: ignore[call-arg]
+
+
 def moves_the_start(grad: Gradient, theta0: Tensor, lr: float, sigmas: Tensor) -> Tensor:
     """You work on theta0 itself, so it moves, and all points of your path are the same tensor.
     Write theta = theta + step, not theta += step."""
@@ -693,6 +810,7 @@ ANNEALED_ASCENT = Known(
         returns_the_end_only,
         leaves_out_the_last_step,
         asks_at_the_start_only,
+        asks_without_sigma,
         moves_the_start,
     ),
 )

@@ -282,6 +282,15 @@ def takes_the_size_of_the_noise(
     return (gain[:, None] * eps.abs() / sigma).mean(0)
 
 
+def differentiates_f(
+    f: F, theta: Tensor, sigma: float, eps: Tensor, baseline: bool = True
+) -> Tensor:
+    """This is the mean of the slopes of f, by autograd. A robot is told scores only: weigh the
+    scores by ε, and differentiate nothing."""
+    own = theta.detach().clone().requires_grad_()
+    return torch.autograd.grad(f(own + sigma * eps).mean(), own)[0]
+
+
 # --- antithetic ---------------------------------------------------------------------------
 
 
@@ -344,6 +353,18 @@ def mirrors_the_place(f: F, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
     """You mirror the throw at 0. The mirror is θ: the other side is θ - σε, not -(θ + σε)."""
     difference = f(theta + sigma * eps) - f(-theta - sigma * eps)
     return (difference[:, None] * eps / (2 * sigma)).mean(0)
+
+
+def takes_the_first_pair(f: F, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """Only the first row of eps is used. Each row is a pair of its own: take the mean over all."""
+    return _pair(f, theta, sigma, eps[:1])
+
+
+def averages_the_parts_of_pairs(f: F, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
+    """You multiply two means, of the differences and of the noise. Multiply first, row by row, and
+    average then."""
+    difference = f(theta + sigma * eps) - f(theta - sigma * eps)
+    return difference.mean() * eps.mean(0) / (2 * sigma)
 
 
 def adds_up_the_pairs(f: F, theta: Tensor, sigma: float, eps: Tensor) -> Tensor:
@@ -443,6 +464,17 @@ def makes_w_a_unit(f: F, theta: Tensor, eta: float, w: Tensor) -> Tensor:
     return theta + eta * (f(theta + w) - f(theta)) * w / w.norm()
 
 
+def scales_the_try(f: F, theta: Tensor, eta: float, w: Tensor) -> Tensor:
+    """You try θ + η w. The try is w as it is; η multiplies the step."""
+    return theta + eta * (f(theta + eta * w) - f(theta)) * w
+
+
+def returns_the_gain_too(f: F, theta: Tensor, eta: float, w: Tensor) -> tuple[Tensor, Tensor]:
+    """Two results came back. Return the new point alone."""
+    gain = f(theta + w) - f(theta)
+    return theta + eta * gain * w, gain
+
+
 def moves_theta(f: F, theta: Tensor, eta: float, w: Tensor) -> Tensor:
     """The value is right, but theta has moved: += and add_ change the tensor of whoever called
     you. theta = theta + ... makes a new one."""
@@ -482,6 +514,26 @@ def takes_reciprocals(f: F, theta: Tensor, w: Tensor, Sigma: Tensor) -> Tensor:
     """1 divided by Sigma, and Sigma ** -1, take the reciprocal of each entry. The inverse of the
     matrix is torch.linalg.inv(Sigma)."""
     return (_gains(f, theta, w) * (w @ Sigma**-1)).mean(0)
+
+
+def multiplies_entry_by_entry(f: F, theta: Tensor, w: Tensor, Sigma: Tensor) -> Tensor:
+    """w and a matrix are joined by *, which works entry by entry, and their shapes do not fit. A
+    matrix is applied by @: w @ torch.linalg.inv(Sigma)."""
+    return (_gains(f, theta, w) * w * _inverse(Sigma)).mean(0)
+
+
+def multiplies_entry_by_entry_from_the_left(
+    f: F, theta: Tensor, w: Tensor, Sigma: Tensor
+) -> Tensor:
+    """A matrix and w are joined by *, which works entry by entry, and their shapes do not fit. A
+    matrix is applied by @: w @ torch.linalg.inv(Sigma)."""
+    return (_gains(f, theta, w) * (_inverse(Sigma) * w)).mean(0)
+
+
+def applies_the_inverse_to_columns(f: F, theta: Tensor, w: Tensor, Sigma: Tensor) -> Tensor:
+    """The samples are the rows of w, and matrix @ w works on columns. Write
+    w @ torch.linalg.inv(Sigma), or apply the inverse to the finished mean."""
+    return (_gains(f, theta, w) * (_inverse(Sigma) @ w)).mean(0)
 
 
 def takes_the_inverse_root(f: F, theta: Tensor, w: Tensor, Sigma: Tensor) -> Tensor:
@@ -552,6 +604,22 @@ def leaves_the_bug(f: F, theta: Tensor, sigmas: Tensor, eps: Tensor) -> Tensor:
     w = sigmas * eps
     gain = f(theta + w) - f(theta)
     return (gain * w.T / sigmas**2).mean(1)
+
+
+def lays_the_gain_along_the_joints(f: F, theta: Tensor, sigmas: Tensor, eps: Tensor) -> Tensor:
+    """Without the .T it is the gain that is laid along the joints: it has one number for each
+    sample, so give it an axis, gain[:, None] * w."""
+    w = sigmas * eps
+    gain = f(theta + w) - f(theta)
+    return (gain * w / sigmas**2).mean(0)
+
+
+def averages_the_friends_rows(f: F, theta: Tensor, sigmas: Tensor, eps: Tensor) -> Tensor:
+    """In w.T the samples are the columns, so mean(0) averages the joints. Average the samples,
+    mean(1); what is wrong is how sigmas is laid."""
+    w = sigmas * eps
+    gain = f(theta + w) - f(theta)
+    return (gain * w.T / sigmas**2).mean(0)
 
 
 def divides_w_once(f: F, theta: Tensor, sigmas: Tensor, eps: Tensor) -> Tensor:
@@ -651,6 +719,7 @@ ZERO_ORDER = Known(
         uses_one_noise_for_all,
         subtracts_the_score_of_the_noise,
         takes_the_size_of_the_noise,
+        differentiates_f,
     ),
 )
 ANTITHETIC = Known(
@@ -666,6 +735,8 @@ ANTITHETIC = Known(
         subtracts_plus_from_minus,
         mirrors_another_throw,
         mirrors_the_place,
+        takes_the_first_pair,
+        averages_the_parts_of_pairs,
         adds_up_the_pairs,
         returns_the_pairs,
         averages_pairs_over_coordinates,
@@ -689,6 +760,8 @@ WEIGHT_PERTURBATION_STEP = Known(
         waits_for_a_gain,
         divides_by_the_length,
         makes_w_a_unit,
+        scales_the_try,
+        returns_the_gain_too,
         moves_theta,
     ),
 )
@@ -699,6 +772,9 @@ ZERO_ORDER_COV = Known(
         multiplies_by_sigma,
         divides_by_the_diagonal,
         takes_reciprocals,
+        multiplies_entry_by_entry,
+        multiplies_entry_by_entry_from_the_left,
+        applies_the_inverse_to_columns,
         takes_the_inverse_root,
         takes_the_symmetric_root,
         divides_twice,
@@ -715,6 +791,8 @@ OWN_SIGMAS = Known(
     reread="lecture 03, “Noise that prefers a direction”",
     mistakes=(
         leaves_the_bug,
+        lays_the_gain_along_the_joints,
+        averages_the_friends_rows,
         divides_w_once,
         divides_by_their_mean,
         divides_by_the_mean_square,

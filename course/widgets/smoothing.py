@@ -130,6 +130,12 @@ class _Drawn(Objective):
                 f"your function returned {shape} for points of shape {tuple(points.shape)}; one "
                 "value for each point is wanted, as torch.where or arithmetic on tensors give"
             )
+        if (lost := values.isfinite().logical_not()).any():
+            x = float(points[lost][0])
+            raise ValueError(
+                f"your function is {float(values[lost][0])} at x = {x:.2f}; every place where a "
+                f"sample may fall needs a number, and torch.where or clamp can give one"
+            )
         return values.detach().to(points).reshape(theta.shape[:-1])
 
     def smoothed(self, theta: Tensor, sigma: float | Tensor) -> Tensor:
