@@ -14,8 +14,9 @@ the better half counts, and rewards in units of their standard deviation. Other 
 scale of observations is measured once, before the search, and the bonus for being alive stays:
 without it, falling early is a cheap way out of the cost of control.
 
-Beside its scores stand those of no action at all, 994, and of random actions, -49 (`peers.md` of
-the measurements behind this course): a return of 1000 is what standing still earns.
+Beside its scores stand those of no action at all, 994, and of random actions, -49: a return of
+1000 is what standing still earns. A point of the curve is a mean of four, and one ant that falls
+early shows in it.
 """
 
 import argparse
