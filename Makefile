@@ -11,6 +11,7 @@ help:
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
 	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
 	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
+	@echo 'make bench-ppo     PPO on CartPole beside Stable-Baselines3, at equal steps'
 	@echo 'make certify       the grader proved whole: attacks, wrong and right answers, fuzzing'
 	@echo 'make bench-grading course grade beside nbgrader autograde and otter run'
 	@echo 'make bench-start   from make lab to the first painted widget'
@@ -46,6 +47,9 @@ bench-core: $(INSTALLED)
 bench-gripper: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_gripper
 
+bench-ppo: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_ppo
+
 bench-start: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_start
 
@@ -64,4 +68,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-figures bench-noise bench-core bench-gripper bench-start mutants bench-grading certify
+.PHONY: help lab test test-slow lint bench-widgets bench-figures bench-noise bench-core bench-gripper bench-ppo bench-start mutants bench-grading certify

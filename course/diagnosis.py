@@ -45,6 +45,8 @@ class Difference(NamedTuple):
 
 def compare(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference:
     """How `got` differs from `wanted`, which has the same shape."""
+    if not bool(got.isfinite().all() and wanted.isfinite().all()):
+        return Difference("not the expected value")
     for find in (_sign, _factor, _offset, _order):
         if found := find(got, wanted, named, within):
             return found

@@ -176,6 +176,8 @@ def _not_finite(got: Tensor, wanted: Tensor) -> Problem | None:
     if got.isinf().any() and not wanted.isinf().any():
         hint = "Look for a division by 0, a logarithm of 0, or an exp of something large."
         return Problem("an infinite value (inf) came back", hint)
+    if (wanted.isinf() & got.isfinite()).any():
+        return Problem("a finite value came back where infinity is expected")
     return None
 
 

@@ -13,6 +13,14 @@ Everything is maximised. One notation, here and in the lectures:
 | f, J   | `f`     | an objective: points (..., d) to values (...) |
 | F      | `f.smoothed` | smoothed value F(θ) = E f(θ + σε) |
 | ∇F     | `f.smoothed_grad` | its gradient, shape (..., d) |
+| π      | `policy` | a policy: θ and an observation to an action, `policies` |
+| o, a, r | `observations`, `actions`, `rewards` | of n episodes, t = 0 … T - 1: (T, n, ...) |
+| γ, λ   | `gamma`, `lam` | discount; how far advantages look ahead |
+| s, a   |         | state and action of a step t = 0 … T-1 |
+| A, B   | `A`, `B` | linear dynamics, s_{t+1} = A s_t + B a_t + noise of covariance W |
+| Q, R   | `Q`, `R` | its cost sᵀQs + aᵀRa, minus the reward |
+| K      | `K`     | a gain, a = -K s; shape (..., actions, states) |
+| P, Σ   |         | cost of a state from now on, sᵀPs; covariance of the state |
 | φ, Φ   |         | density and distribution function of the standard normal |
 
 Of the gripper, `from smoothlib import gripper`:
@@ -48,8 +56,13 @@ from smoothlib.estimators import (
     uniform_boundary,
     zero_order,
 )
-from smoothlib.evolution import evolution_gradient, evolution_width_gradient
+from smoothlib.evolution import (
+    evolution_gradient,
+    evolution_gradients,
+    evolution_width_gradient,
+)
 from smoothlib.families import Family
+from smoothlib.finite_horizon import expected_return, expected_return_grad, state_values
 from smoothlib.gripper_grasp import GripperGrasp
 from smoothlib.gripper_model import GripperParams
 from smoothlib.gripper_objective import GripperLift
@@ -60,6 +73,7 @@ from smoothlib.landscapes import (
     ThreeHumpCamel,
     Wiggle,
 )
+from smoothlib.lqr import LQR, Episodes, Regulator
 from smoothlib.mixtures import (
     alpha_order,
     bias_guarded,
@@ -73,7 +87,19 @@ from smoothlib.norms import L1, EuclideanNorm
 from smoothlib.objectives import Affine, Objective, Optimum, Sum
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
 from smoothlib.policies import MLP, Categorical, Gaussian, Linear
+from smoothlib.ppo import PPO, clipped_surrogate
 from smoothlib.reductions import Reductions, reduction_table
+from smoothlib.search import (
+    CMAES,
+    PGPE,
+    SNES,
+    XNES,
+    ClipUp,
+    OpenAIES,
+    centered_ranks,
+    standardised,
+    utilities,
+)
 from smoothlib.smoothing import Jumps, Moments, smoothed, smoothed_grad, smoothed_moments
 from smoothlib.statistics import (
     Estimate,
@@ -97,16 +123,38 @@ from smoothlib.statistics import (
     zero_order_variance,
 )
 from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
+from smoothlib.trajectories import (
+    Trajectories,
+    actor_critic,
+    fit_value,
+    gae,
+    pathwise,
+    policy_gradient,
+    reinforce,
+    returns,
+    reward_to_go,
+    rollout,
+    time_baseline,
+    zero_noise_baseline,
+)
 
 __all__ = [
+    "CMAES",
     "L1",
+    "LQR",
     "MLP",
+    "PGPE",
+    "PPO",
+    "SNES",
+    "XNES",
     "Affine",
     "BallThrow",
     "BallWall",
     "CartPole",
     "Categorical",
+    "ClipUp",
     "Environment",
+    "Episodes",
     "Estimate",
     "EuclideanNorm",
     "Family",
@@ -124,20 +172,24 @@ __all__ = [
     "Moments",
     "MomentumTransfer",
     "Objective",
+    "OpenAIES",
     "Optimum",
     "PassFailBar",
     "PiecewiseLinear",
     "Quadratic",
     "Reductions",
+    "Regulator",
     "SoftStep",
     "Spike",
     "Sum",
     "Sweep",
     "ThreeHumpCamel",
     "TopHat",
+    "Trajectories",
     "Transition",
     "Variances",
     "Wiggle",
+    "actor_critic",
     "alpha_order",
     "annealed",
     "antithetic",
@@ -147,15 +199,22 @@ __all__ = [
     "bias_exact",
     "bias_guarded",
     "center",
+    "centered_ranks",
+    "clipped_surrogate",
     "confidence_radius",
     "empirical_bernstein_interval",
     "estimate",
     "estimated_optimal",
     "estimates",
     "evolution_gradient",
+    "evolution_gradients",
     "evolution_width_gradient",
+    "expected_return",
+    "expected_return_grad",
     "finite_difference",
     "first_order",
+    "fit_value",
+    "gae",
     "gradient_sampling",
     "gripper",
     "inverse_variance",
@@ -171,18 +230,29 @@ __all__ = [
     "normal_interval",
     "optimal",
     "optimal_baseline",
+    "pathwise",
+    "policy_gradient",
     "reduction_table",
+    "reinforce",
+    "returns",
+    "reward_to_go",
     "rmse",
+    "rollout",
     "shows_a_jump",
     "smoothed",
     "smoothed_grad",
     "smoothed_moments",
+    "standardised",
+    "state_values",
     "summarise",
     "sweep",
     "switched",
+    "time_baseline",
     "uniform_boundary",
+    "utilities",
     "variance_exact",
     "variance_measured",
+    "zero_noise_baseline",
     "zero_order",
     "zero_order_variance",
 ]

@@ -50,7 +50,7 @@ def evolution_gradient(
     """
     signed = weights[0] - weights[1] if _pairs(weights) else weights
     total = weights.new_zeros(_number(coordinates))
-    for eps, w, some in _blocks(seed, signed, coordinates, first, compile):
+    for eps, (w,), some in _blocks(seed, signed[None], coordinates, first, compile):
         total[some].addmv_(eps.T, w)
     return total / (weights.numel() * sigma)
 
@@ -73,25 +73,53 @@ def evolution_width_gradient(
     """
     both = weights[0] + weights[1] if _pairs(weights) else weights
     total = weights.new_zeros(_number(coordinates))
-    for eps, w, some in _blocks(seed, both, coordinates, first, compile):
+    for eps, (w,), some in _blocks(seed, both[None], coordinates, first, compile):
         total[some].addmv_(eps.square_().sub_(1).T, w)
     return total / (weights.numel() * sigma)
 
 
+def evolution_gradients(
+    seed: int,
+    weights: Float[Tensor, "*pair n"],
+    sigma: float | Float[Tensor, " d"],
+    coordinates: int | range,
+    first: int = 0,
+    compile: bool = False,
+) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+    """`evolution_gradient` and `evolution_width_gradient`, of noise that is drawn once."""
+    pairs = _pairs(weights)
+    odd, even = (weights[0] - weights[1], weights.sum(0)) if pairs else (weights, weights)
+    mean, width = weights.new_zeros(2, _number(coordinates))
+    both = torch.stack((odd, even))
+    for eps, (w, v), some in _blocks(seed, both, coordinates, first, compile):
+        mean[some].addmv_(eps.T, w)
+        width[some].addmv_(eps.square_().T, v)
+    scale = weights.numel() * sigma
+    return mean / scale, (width - even.sum()) / scale
+
+
 def _blocks(
-    seed: int, weights: Float[Tensor, " n"], coordinates: int | range, first: int, compile: bool
-) -> Iterator[tuple[Float[Tensor, "rows c"], Float[Tensor, " rows"], slice]]:
+    seed: int,
+    weights: Float[Tensor, "k n"],
+    coordinates: int | range,
+    first: int,
+    compile: bool,
+    whole_rows: bool = False,
+) -> Iterator[tuple[Float[Tensor, "rows c"], Float[Tensor, "k rows"], slice]]:
     """Noise, the weights of its rows, and its place among the coordinates, block by block.
 
-    Rows are whole blocks of 32 members: those that nobody asked for weigh nothing.
+    Rows are whole blocks of 32 members: those that nobody asked for weigh nothing. With
+    `whole_rows` a row has all coordinates, and the memory for 32 of them is the least.
     """
     columns = coordinates if isinstance(coordinates, range) else range(coordinates)
     before = first % WHOLE
-    after = -(before + len(weights)) % WHOLE
+    after = -(before + weights.shape[1]) % WHOLE
     padded = torch.nn.functional.pad(weights.detach(), (before, after))
-    members = range(first - before, first + len(weights) + after)
+    members = range(first - before, first + weights.shape[1] + after)
     rows = min(ROWS, len(members))
-    width = min(BLOCK // rows, len(columns))
+    if whole_rows:
+        rows = min(rows, max(WHOLE, BLOCK // len(columns) // WHOLE * WHOLE))
+    width = len(columns) if whole_rows else min(BLOCK // rows, len(columns))
     memory = torch.empty(rows * width, dtype=weights.dtype, device=weights.device)
     for j in range(0, len(columns), max(width, 1)):
         here = columns[j : j + width]
@@ -99,7 +127,7 @@ def _blocks(
             some = members[i : i + rows]
             eps = memory[: len(some) * len(here)].view(len(some), len(here))
             normal(seed, some, here, out=eps, compile=compile)
-            yield eps, padded[i : i + rows], slice(j, j + len(here))
+            yield eps, padded[:, i : i + rows], slice(j, j + len(here))
 
 
 def _number(coordinates: int | range) -> int:

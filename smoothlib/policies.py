@@ -82,7 +82,7 @@ class Linear:
     def __call__(
         self, theta: Float[Tensor, "*m d"], observation: Float[Tensor, "*batch o"]
     ) -> Float[Tensor, "*batch k"]:
-        _check_parameters(self, theta)
+        _check_call(self, theta, observation)
         return _affine(theta, observation, self.action_size, self.bias)
 
 
@@ -115,7 +115,7 @@ class MLP:
     def __call__(
         self, theta: Float[Tensor, "*m d"], observation: Float[Tensor, "*batch o"]
     ) -> Float[Tensor, "*batch k"]:
-        _check_parameters(self, theta)
+        _check_call(self, theta, observation)
         x, start = observation, 0
         for i, (o, k) in enumerate(self._layers):
             stop = start + k * (o + 1)
@@ -268,6 +268,15 @@ def _initial(
 def _check_sizes(policy: Policy, *sizes: int) -> None:
     if min(sizes) < 1:
         raise ValueError(f"{policy}: every size must be 1 or more")
+
+
+def _check_call(policy: Linear | MLP, theta: Tensor, observation: Tensor) -> None:
+    _check_parameters(policy, theta)
+    if observation.shape[-1] != policy.observation_size:
+        raise ValueError(
+            f"{policy}: an observation has {policy.observation_size} numbers, not "
+            f"{observation.shape[-1]}; shape {tuple(observation.shape)}"
+        )
 
 
 def _check_parameters(policy: Policy, theta: Tensor) -> None:

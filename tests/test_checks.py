@@ -99,6 +99,15 @@ def test_an_argument_made_to_collect_slopes_is_a_changed_one() -> None:
     check(slope, THETA.clone().requires_grad_(), gives=2 * THETA, known=KNOWN)
 
 
+def test_where_infinity_is_right_a_finite_value_is_told_so_and_infinity_passes() -> None:
+    wanted = torch.tensor([1.0, math.inf], dtype=torch.float64)
+    check(square(wanted.clone()), THETA, gives=wanted, known=KNOWN)
+    finite = message(square(torch.tensor([1.0, 7.0]).double()), gives=wanted)
+    assert "a finite value came back where infinity is expected" in finite
+    other = message(square(torch.tensor([2.0, math.inf]).double()), gives=wanted)
+    assert "not the expected value" in other
+
+
 def test_a_stub_is_not_started() -> None:
     def square(theta):
         raise NotImplementedError

@@ -1,8 +1,8 @@
 """The seeds' claims (ledger B), one test each: what holds, in which regime, and what is false.
 
 Seeds 000, 002 and 003, as far as they concern estimators, and ascent in one step or open loop.
-Not here, for what it needs is not built yet: B003-4's closed loop. Not testable as mathematics:
-B002-4's clock.
+B003-4's closed loop and B003-7 are in test_claims_08.py. Not testable as mathematics: B002-4's
+clock.
 """
 
 import math

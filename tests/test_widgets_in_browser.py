@@ -80,6 +80,14 @@ FIGURES = {
         "train": "Can the hand learn to lift from a bad start?",
         "own_training": "Your estimate: does the hand learn to lift?",
     },
+    "08_lqr": {
+        "steer": "How strongly should the hand answer?",
+        "cliff": "Where does the cliff come from?",
+        "descend": "Four gradients, one hill. Which gets down?",
+        "own_descent": "Your gradient: does it find the best gain?",
+        "average_of_gains": "Both gains are perfect. Is their average good?",
+        "two_noises": "Noise in the action, noise in the gain. Are they one thing?",
+    },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
 WITHOUT_HANDLES = {
@@ -95,6 +103,7 @@ WITHOUT_HANDLES = {
     "variances",
     "batch_baselines",
     "robust_grasp",
+    "average_of_gains",
 }
 
 

@@ -4,9 +4,11 @@ from course.widgets.annealing import anneal, climb_the_average
 from course.widgets.climbing import ascent, many_starts
 from course.widgets.corrected import climb_past_the_wall
 from course.widgets.directions import arrows, correlated, dimensions
+from course.widgets.gains import average_of_gains, descend
 from course.widgets.grasping import noisy_lift, robust_grasp, what_smooths
 from course.widgets.gripper import lift, watch
 from course.widgets.ramps import stiff_ramp
+from course.widgets.regulating import cliff, steer, two_noises
 from course.widgets.scores import areas, baselines, votes
 from course.widgets.slopes import slope_of_the_mean, two_gradients, wrong_way
 from course.widgets.smoothing import surrogate, tremble
