@@ -10,6 +10,7 @@ help:
 	@echo 'make bench-figures every figure of the lectures: CPU of an answer, key press to picture'
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
 	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
+	@echo 'make bench-search  evolution strategies: a generation, CartPole, BBOB, the wire, environments'
 	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
 	@echo 'make bench-ppo     PPO on CartPole beside Stable-Baselines3, at equal steps'
 	@echo 'make certify       the grader proved whole: attacks, wrong and right answers, fuzzing'
@@ -44,6 +45,11 @@ bench-core: $(INSTALLED)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
 	@.venv/bin/python -m tests.benchmarks.bench_core
 
+bench-search: $(INSTALLED)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
+	@.venv/bin/python -m tests.benchmarks.bench_search $(PARTS)
+	@$(if $(PARTS),,.venv/bin/python -m tests.benchmarks.bench_environments)
+
 bench-gripper: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_gripper
 
@@ -68,4 +74,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-figures bench-noise bench-core bench-gripper bench-ppo bench-start mutants bench-grading certify
+.PHONY: help lab test test-slow lint bench-widgets bench-figures bench-noise bench-core bench-search bench-gripper bench-ppo bench-start mutants bench-grading certify

@@ -38,7 +38,13 @@ Physical quantities are in SI units; angles in radians.
 
 from smoothlib import gripper, noise
 from smoothlib.ascent import annealed, ascend
-from smoothlib.environments import CartPole, Environment, LinearQuadratic, Transition
+from smoothlib.environments import (
+    CartPole,
+    Environment,
+    LinearQuadratic,
+    Pendulum,
+    Transition,
+)
 from smoothlib.estimators import (
     antithetic,
     batch_mean,
@@ -175,6 +181,7 @@ __all__ = [
     "OpenAIES",
     "Optimum",
     "PassFailBar",
+    "Pendulum",
     "PiecewiseLinear",
     "Quadratic",
     "Reductions",

@@ -44,7 +44,7 @@ SUBSTEPS = 5
 DT = 0.05  # s, one step
 HEALTHY = (0.2, 1.0)  # m, of the torso's height
 NOISE = 0.1  # of a start
-CONTROL_COST, CONTACT_COST = 0.5, 5e-4
+CONTACT_COST = 5e-4
 TORSO = 1
 SPEC = int(
     mujoco.mjtState.mjSTATE_QPOS
@@ -74,15 +74,12 @@ class Ant:
     Gymnasium's space of actions asks. At reset positions are uniform in ±0.1 around standing,
     velocities normal with 0.1.
 
-    By Euler's rule in place of Runge and Kutta's the physics costs a quarter, and differs a little:
-    something to search in, not to be scored in.
-
     Args:
         contacts: whether contact forces are observed, as in Gymnasium by default.
         horizon: steps until truncation.
         threads: how many; as many as torch has if None.
         dtype: of observations and rewards; torch's default if None.
-        euler: whether to integrate by Euler's rule.
+        control_cost: what Σ a² is multiplied by, Gymnasium's ctrl_cost_weight.
     Raises:
         ValueError: if horizon or threads is below 1, or an action is not (n, 8).
     """
@@ -91,7 +88,7 @@ class Ant:
     horizon: int = 1000
     threads: int | None = None
     dtype: Dtype = None
-    euler: bool = False
+    control_cost: float = 0.5
 
     action_size = U
     discrete = False
@@ -110,9 +107,9 @@ class Ant:
         speeds = range(FIRST + Q, FIRST + Q + V)
         velocity = NOISE * normal(seed, n, speeds, dtype=torch.float64)
         rest = torch.zeros(n, V + U, dtype=torch.float64)
-        standing = torch.from_numpy(_model(self.euler).qpos0)
+        standing = torch.from_numpy(_model().qpos0)
         physics = torch.cat((standing + position, velocity, rest), 1)
-        _in_threads(_settle, n, self.threads, self.euler, physics.numpy())
+        _in_threads(_settle, n, self.threads, physics.numpy())
         contact, t = physics.new_zeros(n, 78), torch.zeros(n, dtype=torch.int32)
         return AntState(physics, physics[:, 0].clone(), contact, t)
 
@@ -130,10 +127,10 @@ class Ant:
         after.physics[:, -U:] = action
         rows = running.nonzero()[:, 0].tolist()
         arrays = [row.numpy() for row in kept]
-        _in_threads(_simulate, len(rows), self.threads, self.euler, rows, *arrays)
+        _in_threads(_simulate, len(rows), self.threads, rows, *arrays)
         healthy = running & _healthy(after.physics)
         forward = (after.x - state.x) / DT
-        cost = CONTROL_COST * (action**2).sum(1) + CONTACT_COST * (after.contact**2).sum(1)
+        cost = self.control_cost * (action**2).sum(1) + CONTACT_COST * (after.contact**2).sum(1)
         reward = torch.where(running, forward + healthy.double() - cost, 0.0)
         return Transition(
             after,
@@ -147,13 +144,11 @@ class Ant:
 
 
 @cache
-def _model(euler: bool) -> Any:
+def _model() -> Any:
     """Gymnasium's ant; without a search for islands, of which one ant has one: the same bits."""
     assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
     model = mujoco.MjModel.from_xml_path(str(assets / "ant.xml"))
     model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
-    if euler:
-        model.opt.integrator = mujoco.mjtIntegrator.mjINT_EULER
     return model
 
 
@@ -161,15 +156,15 @@ _own = threading.local()
 
 
 def _data() -> Any:
-    """This thread's simulator, for either model."""
+    """This thread's simulator."""
     if not hasattr(_own, "data"):
-        _own.data = mujoco.MjData(_model(False))
+        _own.data = mujoco.MjData(_model())
     return _own.data
 
 
-def _settle(rows: range, euler: bool, physics: np.ndarray) -> None:
+def _settle(rows: range, physics: np.ndarray) -> None:
     """Starts as Gymnasium makes them: from MuJoCo's own reset, once forward."""
-    model, data = _model(euler), _data()
+    model, data = _model(), _data()
     for i in rows:
         mujoco.mj_resetData(model, data)
         mujoco.mj_setState(model, data, physics[i], SPEC)
@@ -179,14 +174,13 @@ def _settle(rows: range, euler: bool, physics: np.ndarray) -> None:
 
 def _simulate(
     some: range,
-    euler: bool,
     rows: list[int],
     physics: np.ndarray,
     x: np.ndarray,
     contact: np.ndarray,
 ) -> None:
     """One step of some ants, in place."""
-    model, data = _model(euler), _data()
+    model, data = _model(), _data()
     force, torso = data.cfrc_ext[1:].reshape(-1), data.xpos[TORSO]
     for k in some:
         i = rows[k]

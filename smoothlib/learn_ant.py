@@ -106,7 +106,7 @@ class AntSearch:
 
     def __init__(self, seed: int, threads: int | None = None) -> None:
         self.seed = seed
-        self.ant = Counted(Ant(False, HORIZON, threads, torch.float64, euler=True))
+        self.ant = Counted(Ant(False, HORIZON, threads, torch.float64))
         self.judge = Ant(False, 1000, threads, torch.float64)
         self.scale = measured_scale(self.judge, FRESH + seed)
         rate = partial(torch.optim.SGD, lr=RATE * SIGMA * 2 * PAIRS / BEST)

@@ -48,6 +48,15 @@ def test_a_right_answer_passes_and_says_what_was_tried(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "square(tensor([0.5, 1., 2.])) is right\n"
 
 
+def test_where_infinity_is_right_a_finite_value_is_told_so_and_infinity_passes() -> None:
+    wanted = torch.tensor([1.0, math.inf], dtype=torch.float64)
+    check(square(wanted.clone()), THETA, gives=wanted, known=KNOWN)
+    finite = message(square(torch.tensor([1.0, 7.0]).double()), gives=wanted)
+    assert "a finite value came back where infinity is expected" in finite
+    other = message(square(torch.tensor([2.0, math.inf]).double()), gives=wanted)
+    assert "not the expected value" in other
+
+
 def test_objectives_are_shown_in_one_line_as_they_could_be_typed(
     capsys: pytest.CaptureFixture,
 ) -> None:
@@ -97,15 +106,6 @@ def test_an_argument_made_to_collect_slopes_is_a_changed_one() -> None:
 
     assert "called requires_grad_() on its argument" in message(slope, gives=2 * THETA)
     check(slope, THETA.clone().requires_grad_(), gives=2 * THETA, known=KNOWN)
-
-
-def test_where_infinity_is_right_a_finite_value_is_told_so_and_infinity_passes() -> None:
-    wanted = torch.tensor([1.0, math.inf], dtype=torch.float64)
-    check(square(wanted.clone()), THETA, gives=wanted, known=KNOWN)
-    finite = message(square(torch.tensor([1.0, 7.0]).double()), gives=wanted)
-    assert "a finite value came back where infinity is expected" in finite
-    other = message(square(torch.tensor([2.0, math.inf]).double()), gives=wanted)
-    assert "not the expected value" in other
 
 
 def test_a_stub_is_not_started() -> None:

@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0)
     add("--generations", type=int, default=100, help="in all, those of the checkpoint included")
     add("--shares", type=int, default=8, help="parts of a population that processes take")
-    add("--batch", type=int, help="points at once; without, 2 MiB of them")
+    add("--batch", type=int, help="points at once; without, 2^20 numbers of them")
     add("--double", action="store_true", help="float64")
     add("--cuda", action="store_true", help="θ on the GPU; members are exchanged by nccl")
     add("--checkpoint", type=Path, help="written after generations, read at the start")

@@ -13,7 +13,6 @@ from tqdm.auto import tqdm
 
 from smoothlib.ascent import Optimiser
 from smoothlib.evolution import (
-    BLOCK,
     WHOLE,
     _blocks,
     evolution_gradient,
@@ -24,8 +23,8 @@ from smoothlib.search.shaping import raw, utilities
 from smoothlib.smoothing import Function
 
 Shape = Callable[[Tensor], Tensor]
+POINTS = 2**20  # numbers that f gets at once, unless told otherwise: 4 MiB of float32
 ADAM: Optimiser = partial(torch.optim.Adam, lr=0.01)
-NATURAL_STEP: Optimiser = partial(torch.optim.SGD, lr=1.0)  # the direction itself
 
 
 class Gradient(NamedTuple):
@@ -88,14 +87,15 @@ class Search(ABC):
 
         Args:
             members: as for `ask`.
-            batch: how many points f gets at once; as many as fit into 2 MiB of float32 if None.
+            batch: how many points f gets at once, its own to overwrite; 2²⁰ numbers of them if
+                None. More suit an f that simulates them side by side, fewer save memory.
         Raises:
             ValueError: if f does not return one number a point.
         """
         some = self._checked_members(members)
         values = torch.empty(len(some), dtype=torch.float64)
         start = 0
-        for x in self._batches(some, max(1, BLOCK // self.d) if batch is None else batch):
+        for x in self._batches(some, max(1, POINTS // self.d) if batch is None else batch):
             found = torch.as_tensor(f(x))
             if found.shape != x.shape[:1]:
                 raise ValueError(
@@ -185,7 +185,8 @@ class _Addressed(Search):
         n: members of a population; 4 + ⌊3 ln d⌋, rounded up to pairs, if None.
         seed: of all noise, in all generations.
         antithetic: members come in pairs θ ± σε, rows 2i and 2i + 1.
-        optimiser: takes [θ] and moves it: `partial(torch.optim.Adam, lr=0.01)`, or `ClipUp`.
+        optimiser: takes [θ] and moves it: `partial(torch.optim.Adam, lr=0.01)`, or `ClipUp`;
+            None adds the direction to θ as it is.
         shape: what makes weights of values, see `smoothlib.search.shaping`.
         compile: as for `noise.normal`: seven times less work, after 5 to 30 s once.
     Raises:
@@ -200,7 +201,7 @@ class _Addressed(Search):
         n: int | None,
         seed: int,
         antithetic: bool,
-        optimiser: Optimiser,
+        optimiser: Optimiser | None,
         shape: Shape,
         compile: bool,
     ) -> None:
@@ -210,28 +211,30 @@ class _Addressed(Search):
         self.seed, self.antithetic, self.compile, self.shape = seed, antithetic, compile, shape
         self.generation = 0
         self.sigma = self._checked_width(sigma)
-        self.optimiser = optimiser([self.theta])
+        self.optimiser = None if optimiser is None else optimiser([self.theta])
         normal(seed, 0, 0)  # a seed that cannot be one raises here
 
     # --- the population ---------------------------------------------------------------------
 
     def ask(self, members: range | None = None) -> Float[Tensor, "m d"]:
         some = self._checked_members(members)
-        return self._placed(self._shift(self._noise(self._rows(some))))
+        return self._placed(self._noise(self._rows(some)))
 
     def _batches(self, members: range, batch: int) -> Iterator[Float[Tensor, "b d"]]:
         """Noise comes in whole blocks of rows, which cost half; a batch is some of a block."""
         rows = self._rows(members)
         size = max(1, batch // self._each)
         block = -(-size // WHOLE) * WHOLE
+        memory = self.theta.new_empty(min(block, len(rows)), self.d)
         for first in range(0, len(rows), block):
-            shift = self._shift(self._noise(rows[first : first + block]))
-            for i in range(0, len(shift), size):
-                yield self._placed(shift[i : i + size])
+            some = rows[first : first + block]
+            eps = self._noise(some, memory[: len(some)])
+            for i in range(0, len(some), size):
+                yield self._placed(eps[i : i + size])
 
-    def _noise(self, rows: range) -> Float[Tensor, "rows d"]:
-        kind: dict[str, Any] = {"dtype": self.theta.dtype, "device": self.theta.device}
-        return normal(self.seed, rows, self.d, compile=self.compile, **kind)
+    def _noise(self, rows: range, out: Tensor | None = None) -> Float[Tensor, "rows d"]:
+        out = self.theta.new_empty(len(rows), self.d) if out is None else out
+        return normal(self.seed, rows, self.d, out=out, compile=self.compile)
 
     @property
     def _each(self) -> int:
@@ -254,10 +257,12 @@ class _Addressed(Search):
         """The first row of this generation's noise, a multiple of 32."""
         return self.generation * -(-(self.n // self._each) // WHOLE) * WHOLE
 
-    def _placed(self, shift: Tensor) -> Float[Tensor, "m d"]:
-        if not self.antithetic:
-            return self.theta + shift
-        return torch.stack((self.theta + shift, self.theta - shift), dim=1).view(-1, self.d)
+    def _placed(self, eps: Float[Tensor, "rows d"]) -> Float[Tensor, "m d"]:
+        """θ + A ε, and θ - A ε after each where they come in pairs."""
+        x = eps.new_empty(len(eps), self._each, self.d)
+        for i, sign in enumerate((1, -1)[: self._each]):
+            self._place(eps, sign, x[:, i])
+        return x.view(-1, self.d)
 
     # --- a generation -----------------------------------------------------------------------
 
@@ -281,9 +286,12 @@ class _Addressed(Search):
 
     def _move(self, weights: Tensor) -> None:
         uphill, width = self._direction(weights)
-        self.theta.grad = -uphill
-        self.optimiser.step()
-        self.theta.grad = None
+        if self.optimiser is None:
+            self.theta += uphill
+        else:
+            self.theta.grad = -uphill
+            self.optimiser.step()
+            self.theta.grad = None
         self.sigma = self._widened(width)
 
     def _weights(self, shaped: Float[Tensor, " n"], unbiased: bool) -> Float[Tensor, "*pair rows"]:
@@ -307,8 +315,8 @@ class _Addressed(Search):
     def _checked_width(self, sigma: float | Tensor) -> float | Tensor: ...
 
     @abstractmethod
-    def _shift(self, eps: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-        """A ε, in place where that can be."""
+    def _place(self, eps: Float[Tensor, "m d"], sign: int, out: Float[Tensor, "m d"]) -> None:
+        """θ + sign A ε."""
 
     @abstractmethod
     def _gradient(self, weights: Tensor) -> Gradient: ...
@@ -336,7 +344,7 @@ class _Addressed(Search):
             "generation": self.generation,
             "theta": self.theta.clone(),
             "sigma": self.sigma.clone() if isinstance(self.sigma, Tensor) else self.sigma,
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimiser and self.optimiser.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -345,7 +353,8 @@ class _Addressed(Search):
         self.theta.copy_(state["theta"])
         held = state["sigma"]
         self.sigma = held.to(self.theta, copy=True) if isinstance(held, Tensor) else held
-        self.optimiser.load_state_dict(state["optimiser"])
+        if self.optimiser is not None:
+            self.optimiser.load_state_dict(state["optimiser"])
 
 
 class OpenAIES(_Addressed):
@@ -378,8 +387,8 @@ class OpenAIES(_Addressed):
     def _checked_width(self, sigma: float | Tensor) -> float:
         return positive(type(self).__name__, float(sigma))
 
-    def _shift(self, eps: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-        return eps.mul_(self.sigma)
+    def _place(self, eps: Float[Tensor, "m d"], sign: int, out: Float[Tensor, "m d"]) -> None:
+        torch.add(self.theta, eps, alpha=sign * float(self.sigma), out=out)
 
     def _gradient(self, weights: Tensor) -> Gradient:
         one = evolution_gradients(
@@ -410,8 +419,8 @@ class _Separable(_Addressed):
     def _checked_width(self, sigma: float | Tensor) -> Tensor:
         return _widths(type(self).__name__, sigma, self.theta)
 
-    def _shift(self, eps: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-        return eps.mul_(self.sigma)
+    def _place(self, eps: Float[Tensor, "m d"], sign: int, out: Float[Tensor, "m d"]) -> None:
+        torch.addcmul(self.theta, eps, self.sigma, value=sign, out=out)
 
     def _gradient(self, weights: Tensor) -> Gradient:
         return Gradient(
@@ -482,7 +491,7 @@ class SNES(_Separable):
     Fails: on ill-conditioned f that is not separable, which `XNES` takes.
 
     Args:
-        lr_sigma: η_σ; `optimiser` is η_θ's place: SGD of lr 1, by default, is the paper's step.
+        lr_sigma: η_σ. optimiser: takes the natural gradient; None is the paper's step, η_θ = 1.
     """
 
     def __init__(
@@ -493,7 +502,7 @@ class SNES(_Separable):
         seed: int = 0,
         *,
         antithetic: bool = False,
-        optimiser: Optimiser = NATURAL_STEP,
+        optimiser: Optimiser | None = None,
         lr_sigma: float | None = None,
         shape: Shape = utilities,
         compile: bool = False,
@@ -522,7 +531,7 @@ class XNES(_Addressed):
 
     Args:
         sigma: a number, one for each coordinate, or A itself, (d, d).
-        lr_sigma: η_A; `optimiser` is η_θ's place: SGD of lr 1, by default, is the paper's step.
+        lr_sigma: η_A. optimiser: takes the natural gradient; None is the paper's step, η_θ = 1.
 
     `search.sigma` is A; `gradient(values).width` is ∂F/∂Σ, (d, d), and the natural gradient 2 Σ
     (∂F/∂Σ) Σ.
@@ -538,7 +547,7 @@ class XNES(_Addressed):
         seed: int = 0,
         *,
         antithetic: bool = False,
-        optimiser: Optimiser = NATURAL_STEP,
+        optimiser: Optimiser | None = None,
         lr_sigma: float | None = None,
         shape: Shape = utilities,
         compile: bool = False,
@@ -557,8 +566,8 @@ class XNES(_Addressed):
             )
         return sigma.detach().to(self.theta).clone()
 
-    def _shift(self, eps: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-        return eps @ self.sigma.T
+    def _place(self, eps: Float[Tensor, "m d"], sign: int, out: Float[Tensor, "m d"]) -> None:
+        torch.add(self.theta, eps @ self.sigma.T, alpha=sign, out=out)
 
     def _local(self, weights: Tensor) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
         """(1/n) Σ w ε and (1/n) Σ w (ε εᵀ - I): natural gradients where A is the unit."""
