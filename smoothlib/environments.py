@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor
 
+from smoothlib import cartpole_cpu
 from smoothlib.noise import Device, Dtype, normal
 
 FIRST = 1 << 40  # coordinates of the noise that environments draw
@@ -69,6 +70,17 @@ TAU = 0.02  # s, one step
 X_LIMIT = 2.4  # m
 ANGLE_LIMIT = math.radians(12)
 START = 0.05  # each number of a start is uniform in ±START
+_CONSTANTS = (
+    ("g", GRAVITY),
+    ("tau", TAU),
+    ("push", PUSH / (CART + POLE)),
+    ("two_pushes", 2 * PUSH / (CART + POLE)),
+    ("moment", POLE * HALF_LENGTH / (CART + POLE)),
+    ("inertia", HALF_LENGTH * 4 / 3),
+    ("swung", HALF_LENGTH * POLE / (CART + POLE)),
+    ("x_limit", X_LIMIT),
+    ("angle_limit", ANGLE_LIMIT),
+)
 
 
 class CartPoleState(NamedTuple):
@@ -97,24 +109,33 @@ class CartPole:
 
     Args:
         horizon: steps until truncation. dtype: torch's default if None. device: of the states.
+        compile: step in one loop of C++, on the CPU and without derivatives: it takes a compiler
+            and about a second once, and pays from some thousand steps.
     Raises:
-        ValueError: if horizon is below 1, or an action is not of 0s and 1s, int64, shape (n,).
+        ValueError: if horizon is below 1, if it shall compile for another device than the CPU, or
+            if an action is not of 0s and 1s, int64, shape (n,).
+        RuntimeError: if there is no compiler to compile with.
     """
 
     horizon: int = 500
     dtype: Dtype = None
     device: Device = None
+    compile: bool = False
 
     observation_size = 4
     action_size = 2
     discrete = True
 
     def __post_init__(self) -> None:
-        _check_horizon(self)
+        check_horizon(self)
+        if self.compile and torch.device(self.device or "cpu").type != "cpu":
+            raise ValueError(
+                f"CartPole: compile=True is for the CPU, not {self.device}; leave it out there"
+            )
 
     def reset(self, n: int, seed: int) -> CartPoleState:
         """n starts, each number uniform in ±0.05."""
-        start = START * (2 * _uniform(seed, n, 4, self.dtype, self.device) - 1)
+        start = START * (2 * uniform(seed, n, 4, self.dtype, self.device) - 1)
         t = torch.zeros(n, dtype=torch.int32, device=self.device)
         x, x_dot, angle, angle_dot = start.T.contiguous()
         return CartPoleState(x, x_dot, angle, angle_dot, t)
@@ -124,7 +145,9 @@ class CartPole:
 
     def step(self, state: CartPoleState, action: Int64[Tensor, " n"]) -> Transition:
         x, x_dot, angle, angle_dot, t = state
-        _check_discrete(self, action, len(x))
+        check_discrete(self, action, len(x))
+        if self.compile:
+            return self._compiled(state, action)
         total = CART + POLE
         moment = POLE * HALF_LENGTH / total
         sin, cos = torch.sin(angle), torch.cos(angle)
@@ -142,6 +165,79 @@ class CartPole:
         )
         terminated = (after.x.abs() > X_LIMIT) | (after.angle.abs() > ANGLE_LIMIT)
         return Transition(after, torch.ones_like(x), terminated, after.t >= self.horizon)
+
+    def _compiled(self, state: CartPoleState, action: Int64[Tensor, " n"]) -> Transition:
+        numbers, t = torch.stack(state[:4]).detach(), state.t.contiguous()
+        after, t, terminated, truncated = cartpole_cpu.run(
+            numbers, action.contiguous(), t, self.horizon, _CONSTANTS
+        )
+        x, x_dot, angle, angle_dot = after.unbind()
+        reached = CartPoleState(x, x_dot, angle, angle_dot, t)
+        return Transition(reached, torch.ones_like(x), terminated, truncated)
+
+
+# --- Pendulum -------------------------------------------------------------------------------
+
+TORQUE_LIMIT = 2.0  # N m
+SPEED_LIMIT = 8.0  # rad/s
+PENDULUM_TAU = 0.05  # s
+
+
+class PendulumState(NamedTuple):
+    """The angle is from upright, rad, and not wrapped; its speed, rad/s; t counts steps."""
+
+    angle: Float[Tensor, " n"]
+    angle_dot: Float[Tensor, " n"]
+    t: Int32[Tensor, " n"]
+
+
+@dataclass(frozen=True)
+class Pendulum:
+    """Gymnasium's Pendulum-v1: swing up a rod of 1 m and 1 kg whose motor is too weak to lift it.
+
+    φ̇' = φ̇ + (15 sin φ + 3 u) 0.05,   φ' = φ + 0.05 φ̇'        (g = 10 m/s²)
+    reward = -(φ² + 0.1 φ̇² + 0.001 u²)      with φ wrapped to [-π, π)
+
+    The torque u is cut to ±2 N m, the speed to ±8 rad/s; there the derivative is 0. Nothing
+    terminates. Observed are cos φ, sin φ, φ̇. Starts: φ uniform in ±π, φ̇ in ±1. Equal to
+    Gymnasium's step for step: in float64 to rounding.
+
+    Args:
+        horizon: steps until truncation. dtype: torch's default if None. device: of the states.
+    Raises:
+        ValueError: if horizon is below 1, or an action is not (n, 1).
+    """
+
+    horizon: int = 200
+    dtype: Dtype = None
+    device: Device = None
+
+    observation_size = 3
+    action_size = 1
+    discrete = False
+
+    def __post_init__(self) -> None:
+        check_horizon(self)
+
+    def reset(self, n: int, seed: int) -> PendulumState:
+        angle, angle_dot = 2 * uniform(seed, n, 2, self.dtype, self.device).T - 1
+        t = torch.zeros(n, dtype=torch.int32, device=self.device)
+        return PendulumState(math.pi * angle, angle_dot.contiguous(), t)
+
+    def observe(self, state: PendulumState) -> Float[Tensor, "n 3"]:
+        return torch.stack((state.angle.cos(), state.angle.sin(), state.angle_dot)).T
+
+    def step(self, state: PendulumState, action: Float[Tensor, "n 1"]) -> Transition:
+        angle, angle_dot, t = state
+        check_continuous(self, action, len(angle))
+        u = action[:, 0].clamp(-TORQUE_LIMIT, TORQUE_LIMIT)
+        wrapped = torch.remainder(angle + math.pi, math.tau) - math.pi
+        cost = wrapped**2 + 0.1 * angle_dot**2 + 0.001 * u**2
+        speed = angle_dot + PENDULUM_TAU * (15 * angle.sin() + 3 * u)
+        speed = speed.clamp(-SPEED_LIMIT, SPEED_LIMIT)
+        after = PendulumState(angle + PENDULUM_TAU * speed, speed, t + 1)
+        never = torch.zeros_like(t, dtype=torch.bool)
+        return Transition(after, -cost, never, after.t >= self.horizon)
 
 
 # --- linear system, quadratic cost ----------------------------------------------------------
@@ -212,7 +308,7 @@ class LinearQuadratic:
         return LinearQuadratic(A, B, Q, R, first[0], horizon, start_sigma, process_sigma, offset)
 
     def __post_init__(self) -> None:
-        _check_horizon(self)
+        check_horizon(self)
         d, k = self.observation_size, self.action_size
         wanted = {"A": (d, d), "B": (d, k), "Q": (d, d), "R": (k, k), "start": (d,)}
         for name, shape in wanted.items():
@@ -246,7 +342,7 @@ class LinearQuadratic:
 
     def step(self, state: LinearQuadraticState, action: Float[Tensor, "n k"]) -> Transition:
         s, t, noise = state
-        _check_continuous(self, action, len(s))
+        check_continuous(self, action, len(s))
         cost = ((s @ self.Q) * s).sum(1) + ((action @ self.R) * action).sum(1)
         after = s @ self.A.T + action @ self.B.T
         if noise.shape[1]:
@@ -258,16 +354,16 @@ class LinearQuadratic:
         return Transition(after_state, self.offset - cost, never, t >= self.horizon)
 
 
-# --- what they share ------------------------------------------------------------------------
+# --- for those who write environments ---------------------------------------------------------
 
 
-def _uniform(seed: int, n: int, d: int, dtype: Dtype, device: Device) -> Float[Tensor, "n d"]:
-    """Uniform in (0, 1), addressed as normals are: Φ(ε)."""
+def uniform(seed: int, n: int, d: int, dtype: Dtype, device: Device) -> Float[Tensor, "n d"]:
+    """Uniform in (0, 1), addressed as normals are, from the coordinate FIRST on: Φ(ε)."""
     eps = normal(seed, n, range(FIRST, FIRST + d), dtype=dtype, device=device)
     return torch.special.ndtr(eps)
 
 
-def _check_horizon(environment: "Environment") -> None:
+def check_horizon(environment: "Environment") -> None:
     if environment.horizon < 1:
         raise ValueError(
             f"{type(environment).__name__}: horizon = {environment.horizon}; an episode has 1 step "
@@ -275,7 +371,7 @@ def _check_horizon(environment: "Environment") -> None:
         )
 
 
-def _check_discrete(environment: "Environment", action: Tensor, n: int) -> None:
+def check_discrete(environment: "Environment", action: Tensor, n: int) -> None:
     name, size = type(environment).__name__, environment.action_size
     if action.shape != (n,) or action.dtype != torch.int64:
         raise ValueError(
@@ -290,7 +386,7 @@ def _check_discrete(environment: "Environment", action: Tensor, n: int) -> None:
             )
 
 
-def _check_continuous(environment: "Environment", action: Tensor, n: int) -> None:
+def check_continuous(environment: "Environment", action: Tensor, n: int) -> None:
     if action.shape != (n, environment.action_size):
         raise ValueError(
             f"{type(environment).__name__}: action has shape {tuple(action.shape)}; wanted is "

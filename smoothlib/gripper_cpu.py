@@ -1,7 +1,6 @@
 """The gripper compiled for the CPU: 16 environments (8 in float64) in vectors, step after step.
 
-The C++ is written from `gripper_code`, once per dtype, and compiled in some seconds by the compiler
-that torch.compile needs too (CXX, else g++ or clang++), for this process and this processor.
+The C++ is written from `gripper_code`, once per dtype, and compiled in some seconds (`native`).
 The last block of environments is filled up, so that all are computed alike, whatever the batch.
 Sine and cosine are Taylor polynomials on a half turn; they and a fused multiply-add here and there
 are what differs from torch.
@@ -9,22 +8,16 @@ are what differs from torch.
 
 import ctypes
 import functools
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from smoothlib.gripper_code import Node, depends_on, half_turn, moving, traced_step
 from smoothlib.gripper_model import Scalar
+from smoothlib.native import built
 
 WIDTH = {torch.float32: 16, torch.float64: 8}
-FLAGS = ("-O2", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 
 SOURCE = """
 #include <cmath>
@@ -100,31 +93,13 @@ def run(columns: dict[str, Scalar], dt: float, time: Tensor) -> dict[str, Tensor
 
 
 @functools.cache
-def compiler() -> str | None:
-    """The C++ compiler, if the machine has one that knows vectors."""
-    names = (os.environ.get("CXX", ""), "g++", "clang++")
-    found = (shutil.which(name) for name in names if name)
-    return next((path for path in found if path), None) if sys.platform != "win32" else None
-
-
-@functools.cache
 def compiled(dtype: torch.dtype, inputs: tuple[str, ...]) -> "ctypes._NamedFuncPointer":
     """The C function for one block of those inputs.
 
     Raises:
         RuntimeError: if there is no compiler, or it fails.
     """
-    cxx = compiler()
-    if cxx is None:
-        raise RuntimeError('no C++ compiler: install g++ or clang++, or take backend="eager"')
-    with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder, "gripper.cpp"), Path(folder, "gripper.so")
-        source.write_text(source_code(dtype, inputs), encoding="utf-8")
-        command = [cxx, *FLAGS, str(source), "-o", str(library)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f'{cxx} failed; backend="eager" needs none:\n{done.stderr[:2000]}')
-        function = ctypes.CDLL(str(library)).rollout
+    function = built(source_code(dtype, inputs), 'backend="eager"').rollout
     function.restype = None
     c_long, pointer = ctypes.c_long, ctypes.c_void_p
     function.argtypes = [pointer, c_long, pointer, c_long, ctypes.c_double]

@@ -42,7 +42,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smoothlib import gripper_cpu
+from smoothlib import gripper_cpu, native
 from smoothlib.gripper_model import Command, GripperParams, GripperState, init_state
 from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, Contacts, contacts, step
 from smoothlib.gripper_rollout import Trajectory
@@ -114,7 +114,7 @@ def _kernel(device: torch.device) -> Kernel | None:
         from smoothlib.gripper_cuda import run
 
         return run
-    return gripper_cpu.run if device.type == "cpu" and gripper_cpu.compiler() else None
+    return gripper_cpu.run if device.type == "cpu" and native.compiler() else None
 
 
 class Episodes:

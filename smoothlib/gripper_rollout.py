@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smoothlib import gripper_cpu
+from smoothlib import gripper_cpu, native
 from smoothlib.gripper_code import tangent_name
 from smoothlib.gripper_model import (
     GripperParams,
@@ -104,7 +104,7 @@ def _picked(backend: str, z_close: Tensor, steps: int) -> str:
         return backend
     if z_close.is_cuda:
         return "triton" if importlib.util.find_spec("triton") else "eager"
-    return "compile" if steps >= WORTH_COMPILING and gripper_cpu.compiler() else "eager"
+    return "compile" if steps >= WORTH_COMPILING and native.compiler() else "eager"
 
 
 def _eager(

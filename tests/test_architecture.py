@@ -14,7 +14,17 @@ from smoothlib import gripper
 REPO = Path(__file__).resolve().parent.parent
 NOTEBOOK = {"smoothlib", "course", "torch", "numpy", "matplotlib"}
 MAY_IMPORT = {
-    "smoothlib": {"smoothlib", "torch", "numpy", "jaxtyping", "tqdm", "cma", "gymnasium", "triton"},
+    "smoothlib": {
+        "smoothlib",
+        "torch",
+        "numpy",
+        "jaxtyping",
+        "tqdm",
+        "cma",
+        "gymnasium",
+        "mujoco",
+        "triton",
+    },
     "course": None,  # anything but what stands on it
     "lectures": NOTEBOOK,
     "solutions": NOTEBOOK,
@@ -63,8 +73,9 @@ def test_the_gripper_has_one_door_and_leaves_plain_words_to_others() -> None:
             assert not [name for name in behind if name in text], path
 
 
-def test_only_the_adapter_imports_gymnasium() -> None:
-    adapters = [p for p in (REPO / "smoothlib").glob("*.py") if "gymnasium" in imports(p)]
-    assert [path.name for path in adapters] == ["gripper_env.py"]
-    code = "import smoothlib, sys; assert 'gymnasium' not in sys.modules"
+def test_only_the_adapters_import_simulators() -> None:
+    simulators = {"gymnasium", "mujoco"}
+    adapters = {p.name for p in (REPO / "smoothlib").rglob("*.py") if imports(p) & simulators}
+    assert adapters == {"gripper_env.py", "gymnasium_vector.py", "ant.py"}
+    code = "import smoothlib, sys; assert not {'gymnasium', 'mujoco'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO)

@@ -1,5 +1,6 @@
 """Environments: equal to Gymnasium's step for step, exact where there is a closed form, pure."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,18 +11,21 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from smoothlib import noise
+from smoothlib import cartpole_cpu, native, noise
 from smoothlib.environments import (
     FIRST,
     CartPole,
     CartPoleState,
     Environment,
     LinearQuadratic,
+    Pendulum,
+    PendulumState,
 )
 
 pytestmark = pytest.mark.usefixtures("no_jaxtyping")
 
 F64 = torch.float64
+REQUIRED = bool(os.environ.get("COURSE_REQUIRE_ALL"))
 
 
 def lq(**options: Any) -> LinearQuadratic:
@@ -40,6 +44,7 @@ def lq(**options: Any) -> LinearQuadratic:
 ENVIRONMENTS: dict[str, Callable[[], Environment]] = {
     "CartPole": lambda: CartPole(dtype=F64),
     "LinearQuadratic": lq,
+    "Pendulum": lambda: Pendulum(dtype=F64),
 }
 
 
@@ -127,7 +132,7 @@ def test_wrong_actions_are_refused(environment: Environment) -> None:
 
 
 def test_a_horizon_of_nothing_is_refused() -> None:
-    for make in (CartPole, LinearQuadratic.scalar):
+    for make in (CartPole, LinearQuadratic.scalar, Pendulum):
         with pytest.raises(ValueError, match="horizon = 0"):
             make(horizon=0)
 
@@ -194,6 +199,39 @@ def test_cartpoles_starts_are_uniform() -> None:
     for column in starts.T:
         assert scipy.stats.kstest(column, "uniform", (-0.05, 0.1)).pvalue > 1e-3
     assert starts.T.corrcoef().fill_diagonal_(0).abs().max() < 5 / 4000**0.5
+
+
+@pytest.mark.parametrize("dtype, atol", [(F64, 1e-13), (torch.float32, 3e-6)])
+def test_cartpole_compiled_is_cartpole(dtype: torch.dtype, atol: float) -> None:
+    """60 steps, each from the eager one's state, of poles that have long fallen and turn too."""
+    if native.compiler() is None and not REQUIRED:
+        pytest.skip("no C++ compiler")
+    eager, compiled = CartPole(horizon=50, dtype=dtype), CartPole(50, dtype, compile=True)
+    state, wild = eager.reset(1001, 0), 0.0
+    for t in range(60):
+        action = random_actions(eager, 1001, t)
+        one, two = eager.step(state, action), compiled.step(state, action)
+        for a, b in zip(one.state, two.state, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=atol)
+        assert torch.equal(one.reward, two.reward) and torch.equal(one.truncated, two.truncated)
+        assert (one.terminated != two.terminated).sum() <= (0 if dtype == F64 else 1)
+        alone = compiled.step(CartPoleState(*(row[990:993] for row in state)), action[990:993])
+        assert all(torch.equal(a[990:993], b) for a, b in zip(two.state, alone.state, strict=True))
+        state, wild = one.state, max(wild, float(one.state.angle.abs().max()))
+    assert wild > 6
+
+
+def test_without_a_compiler_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "compiler", lambda: None)
+    cartpole_cpu.compiled.cache_clear()
+    ours = CartPole(compile=True)
+    with pytest.raises(RuntimeError, match=r"no C\+\+ compiler.*compile=False"):
+        ours.step(ours.reset(2, 0), torch.tensor([0, 1]))
+
+
+def test_it_compiles_for_the_cpu_alone() -> None:
+    with pytest.raises(ValueError, match="compile"):
+        CartPole(compile=True, device="cuda")
 
 
 def test_cartpole_has_its_derivatives() -> None:
@@ -275,3 +313,52 @@ def test_shapes_that_disagree_are_named() -> None:
     eye = torch.eye(2)
     with pytest.raises(ValueError, match=r"R has shape \(2, 2\).*\(1, 1\)"):
         LinearQuadratic(eye, eye[:, :1], eye, eye, eye[0])
+
+
+# --- Pendulum -------------------------------------------------------------------------------
+
+
+def test_pendulum_is_gymnasiums_step_for_step() -> None:
+    """20 whole episodes in float64 without going back to their state; torques beyond the limit."""
+    theirs, ours = gymnasium.make("Pendulum-v1"), Pendulum(dtype=F64)
+    start, fastest = ours.reset(20, 0), 0.0
+    state = start
+    seen, rewards, actions = [], [], []
+    for t in range(200):
+        swing = state.angle_dot.sign() * (1 + torch.arange(20) % 3)  # up to turns at top speed
+        actions.append((swing + noise.normal(1, 20, range(t, t + 1), dtype=F64)[:, 0])[:, None])
+        state, reward, terminated, truncated = ours.step(state, actions[-1])
+        assert not terminated.any() and truncated.all() == truncated.any() == (t == 199)
+        seen.append(ours.observe(state))
+        rewards.append(reward)
+        fastest = max(fastest, float(state.angle_dot.abs().max()))
+    assert fastest == 8.0 and state.angle.abs().max() > 10
+    for i in range(20):
+        theirs.reset(seed=0)
+        theirs.unwrapped.state = np.array([start.angle[i], start.angle_dot[i]])
+        for t in range(200):
+            observed, reward, _, cut, _ = theirs.step(actions[t][i].numpy())
+            np.testing.assert_allclose(observed, seen[t][i], rtol=1e-6, atol=1e-6)
+            assert reward == pytest.approx(rewards[t][i].item(), abs=1e-9)
+            assert cut == (t == 199)
+
+
+def test_pendulums_starts_are_uniform() -> None:
+    state = Pendulum(dtype=F64).reset(4000, 0)
+    assert scipy.stats.kstest(state.angle, "uniform", (-np.pi, 2 * np.pi)).pvalue > 1e-3
+    assert scipy.stats.kstest(state.angle_dot, "uniform", (-1, 2)).pvalue > 1e-3
+
+
+def test_pendulum_has_its_derivatives() -> None:
+    ours, t = Pendulum(dtype=F64), torch.zeros(3, dtype=torch.int32)
+
+    def after(angle: Tensor, angle_dot: Tensor, u: Tensor) -> tuple[Tensor, ...]:
+        state, reward, _, _ = ours.step(PendulumState(angle, angle_dot, t), u)
+        return state.angle, state.angle_dot, reward
+
+    points = torch.tensor([[0.3, 2.0, -4.0], [1.0, -2.0, 0.5], [0.3, -1.0, 1.9]], dtype=F64)
+    angle, angle_dot, u = points.unbind()
+    arguments = tuple(
+        x.requires_grad_() for x in (angle.clone(), angle_dot.clone(), u[:, None].clone())
+    )
+    assert torch.autograd.gradcheck(after, arguments)
