@@ -11,6 +11,7 @@ help:
 	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
 	@echo 'make bench-search  evolution strategies: a generation, CartPole, BBOB, the wire, beside the peers'
 	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
+	@echo 'make bench-ppo     PPO on CartPole beside Stable-Baselines3, at equal steps'
 	@echo 'make certify       the grader proved whole: attacks, wrong and right answers, fuzzing'
 	@echo 'make bench-grading course grade beside nbgrader autograde and otter run'
 	@echo 'make bench-start   from make lab to the first painted widget'
@@ -47,6 +48,9 @@ bench-search: $(INSTALLED)
 bench-gripper: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_gripper
 
+bench-ppo: $(INSTALLED)
+	@.venv/bin/python -m tests.benchmarks.bench_ppo
+
 bench-start: $(INSTALLED)
 	@.venv/bin/python -m tests.benchmarks.bench_start
 
@@ -65,4 +69,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@bash course/install.sh
 	@touch $@
 
-.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-core bench-search bench-gripper bench-start mutants bench-grading certify
+.PHONY: help lab test test-slow lint bench-widgets bench-noise bench-core bench-search bench-gripper bench-ppo bench-start mutants bench-grading certify

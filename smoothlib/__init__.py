@@ -13,6 +13,9 @@ Everything is maximised. One notation, here and in the lectures:
 | f, J   | `f`     | an objective: points (..., d) to values (...) |
 | F      | `f.smoothed` | smoothed value F(θ) = E f(θ + σε) |
 | ∇F     | `f.smoothed_grad` | its gradient, shape (..., d) |
+| π      | `policy` | a policy: θ and an observation to an action, `policies` |
+| o, a, r | `observations`, `actions`, `rewards` | of n episodes, t = 0 … T - 1: (T, n, ...) |
+| γ, λ   | `gamma`, `lam` | discount; how far advantages look ahead |
 | φ, Φ   |         | density and distribution function of the standard normal |
 
 Physical quantities are in SI units; angles in radians.
@@ -44,6 +47,7 @@ from smoothlib.evolution import (
     evolution_width_gradient,
 )
 from smoothlib.families import Family
+from smoothlib.finite_horizon import expected_return, expected_return_grad, state_values
 from smoothlib.gripper_model import GripperParams
 from smoothlib.gripper_objective import GripperLift
 from smoothlib.landscapes import (
@@ -66,6 +70,7 @@ from smoothlib.norms import L1, EuclideanNorm
 from smoothlib.objectives import Affine, Objective, Optimum, Sum
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
 from smoothlib.policies import MLP, Categorical, Gaussian, Linear
+from smoothlib.ppo import PPO, clipped_surrogate
 from smoothlib.reductions import Reductions, reduction_table
 from smoothlib.search import (
     CMAES,
@@ -101,12 +106,27 @@ from smoothlib.statistics import (
     zero_order_variance,
 )
 from smoothlib.throws import BallThrow, BallWall, MomentumTransfer, PassFailBar
+from smoothlib.trajectories import (
+    Trajectories,
+    actor_critic,
+    fit_value,
+    gae,
+    pathwise,
+    policy_gradient,
+    reinforce,
+    returns,
+    reward_to_go,
+    rollout,
+    time_baseline,
+    zero_noise_baseline,
+)
 
 __all__ = [
     "CMAES",
     "L1",
     "MLP",
     "PGPE",
+    "PPO",
     "SNES",
     "XNES",
     "Affine",
@@ -144,9 +164,11 @@ __all__ = [
     "Sweep",
     "ThreeHumpCamel",
     "TopHat",
+    "Trajectories",
     "Transition",
     "Variances",
     "Wiggle",
+    "actor_critic",
     "alpha_order",
     "annealed",
     "antithetic",
@@ -157,6 +179,7 @@ __all__ = [
     "bias_guarded",
     "center",
     "centered_ranks",
+    "clipped_surrogate",
     "confidence_radius",
     "empirical_bernstein_interval",
     "estimate",
@@ -165,8 +188,12 @@ __all__ = [
     "evolution_gradient",
     "evolution_gradients",
     "evolution_width_gradient",
+    "expected_return",
+    "expected_return_grad",
     "finite_difference",
     "first_order",
+    "fit_value",
+    "gae",
     "gradient_sampling",
     "gripper",
     "inverse_variance",
@@ -182,20 +209,29 @@ __all__ = [
     "normal_interval",
     "optimal",
     "optimal_baseline",
+    "pathwise",
+    "policy_gradient",
     "reduction_table",
+    "reinforce",
+    "returns",
+    "reward_to_go",
     "rmse",
+    "rollout",
     "shows_a_jump",
     "smoothed",
     "smoothed_grad",
     "smoothed_moments",
     "standardised",
+    "state_values",
     "summarise",
     "sweep",
     "switched",
+    "time_baseline",
     "uniform_boundary",
     "utilities",
     "variance_exact",
     "variance_measured",
+    "zero_noise_baseline",
     "zero_order",
     "zero_order_variance",
 ]

@@ -60,7 +60,7 @@ def expected_return_grad(
 def state_values(
     system: LinearQuadratic, theta: Float[Tensor, "*batch d"], sigma: float, gamma: float = 1.0
 ) -> StateValues:
-    """V_t of the policy, noise and all: what a critic tries to learn, and the baseline it aims at."""
+    """V_t of the policy, noise and all: what a critic learns, and the best that it can be."""
     K = _gain(system, theta)
     L, noise = system.A + system.B @ K, _noise(system, sigma)
     fixed = system.offset - sigma**2 * system.R.diagonal().sum()

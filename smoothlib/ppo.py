@@ -99,33 +99,41 @@ class PPO:
                 f"PPO: episodes = {episodes}, epochs = {epochs}, minibatch = {minibatch}; each "
                 "must be 1 or more"
             )
+        if not (0 < gamma <= 1 and 0 <= lam <= 1 and clip > 0 and rate > 0):
+            raise ValueError(
+                f"PPO: gamma = {gamma}, lam = {lam}, clip = {clip}, rate = {rate}; wanted 0 < "
+                "gamma <= 1, 0 <= lam <= 1, clip > 0, rate > 0"
+            )
         self.environment, self.policy, self.critic, self.seed = environment, policy, critic, seed
         self.episodes, self.epochs, self.minibatch = episodes, epochs, minibatch
         self.gamma, self.lam, self.clip, self.entropy = gamma, lam, clip, entropy
-        dtype = environment.observe(environment.reset(episodes, seed)).dtype
+        seen = environment.observe(environment.reset(episodes, seed))
+        dtype = seen.dtype
         self.theta = policy.initial(_seed(seed, 0, "policy"), dtype)
         self.phi = critic.initial(_seed(seed, 0, "critic"), dtype)
+        values = critic(self.phi, seen).shape[-1]
+        if values != 1:
+            raise ValueError(f"PPO: the critic {critic} gives {values} numbers, V(o) is 1")
         self.optimiser = torch.optim.Adam([self.theta, self.phi], lr=rate)
         self.curve = Curve(torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=dtype))
 
     def train(self, steps: int) -> Curve:
         """Iterations until `steps` more steps of the environment are spent; the whole curve.
 
-        An interruption leaves the last complete iteration, in `theta` and in `curve`.
+        An interruption leaves the last complete iteration, in `theta` and in `curve`. What takes
+        longer than two seconds shows how far it is.
         """
-        spent = self.spent
-        goal = spent + steps
+        start = self.spent
         with tqdm(total=steps, unit=" steps", delay=PATIENCE) as bar:
-            while self.spent < goal:
+            while self.spent < start + steps:
                 self.step()
-                bar.update(min(self.spent, goal) - spent)
-                spent = self.spent
-                bar.set_postfix(mean_return=f"{float(self.curve.returns[-1]):.1f}")
+                bar.set_postfix(mean_return=f"{self.curve.returns[-1]:.1f}", refresh=False)
+                bar.update(min(self.spent - start, steps) - bar.n)
         return self.curve
 
     def step(self) -> None:
         """One iteration, complete or not at all."""
-        before = copy.deepcopy(self.state_dict())
+        before = self.state_dict()
         try:
             self._iterate()
         except BaseException:
@@ -139,13 +147,14 @@ class PPO:
 
     def state_dict(self) -> dict[str, Any]:
         """All that an equal PPO needs to go on from here; for torch.save."""
-        return {
+        state = {
             "theta": self.theta,
             "phi": self.phi,
             "optimiser": self.optimiser.state_dict(),
             "steps": self.curve.steps,
             "returns": self.curve.returns,
         }
+        return copy.deepcopy(state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
@@ -194,7 +203,8 @@ class PPO:
             chosen = self.policy.distribution(theta, batch.observations)
             log_probs = chosen.log_prob(batch.actions)
             gain = clipped_surrogate(log_probs, batch.log_probs, advantages, self.clip).mean()
-            gain = gain + self.entropy * chosen.entropy().mean()
+            if self.entropy:
+                gain = gain + self.entropy * chosen.entropy().mean()
             error = (self.critic(phi, batch.observations)[..., 0] - batch.values).square().mean()
             self.theta.grad, self.phi.grad = torch.autograd.grad(error - gain, (theta, phi))
         self.optimiser.step()

@@ -80,6 +80,7 @@ def rollout(
     Raises:
         ValueError, TypeError: if sizes or dtypes of environment, policy and theta disagree.
     """
+    _check_shape("rollout", "theta", theta, 1)
     with torch.no_grad():
         start = _start(environment, n, seed, theta)
         noise = iter(()) if greedy else _noise(environment, n, seed, theta)
@@ -117,6 +118,7 @@ def returns(
     its theta and the seed, not on m. Where a state is a simulator's handle, which cannot be
     copied, every episode has a start of its own.
     """
+    _check_shape("returns", "thetas", thetas, 2)
     m = len(thetas)
     with torch.no_grad():
 
@@ -124,13 +126,13 @@ def returns(
             found = policy(thetas, seen.unflatten(0, (m, episodes)))
             return _likeliest(environment, found.flatten(0, 1))
 
-        start = _copies(environment, _start(environment, episodes, seed, thetas), episodes, seed, m)
+        start = _same_starts(_start(environment, m * episodes, seed, thetas), episodes, m)
         total = sum(step.reward for step in _steps(environment, start, act))
     assert isinstance(total, Tensor)
     return total.unflatten(0, (m, episodes)).mean(1)
 
 
-def reward_to_go(rewards: Float[Tensor, "T *n"], gamma: float = 1.0) -> Float[Tensor, "T *n"]:
+def reward_to_go(rewards: Float[Tensor, "T ..."], gamma: float = 1.0) -> Float[Tensor, "T ..."]:
     """G_t = Σ_{t' >= t} γ^{t' - t} r_{t'}; its first row is the return."""
     return _discounted_sum(rewards, gamma)
 
@@ -322,6 +324,7 @@ def pathwise(
     Raises:
         TypeError: if no derivative comes back: discrete actions, or a simulator without one.
     """
+    _check_shape("pathwise", "theta", theta, 1)
     thetas = theta.detach().expand(n, -1).clone().requires_grad_()
     noise = _noise(environment, n, seed, theta)
 
@@ -379,15 +382,13 @@ def _likeliest(environment: Environment, found: Tensor) -> Tensor:
     return found.argmax(-1) if environment.discrete else found
 
 
-def _copies(environment: Environment, state: Any, episodes: int, seed: int, m: int) -> Any:
-    """m times the same episodes, policy by policy."""
+def _same_starts(state: Any, episodes: int, m: int) -> Any:
+    """The first episodes m times over, if the state is made of tensors; else what is there."""
     parts = state if isinstance(state, tuple) else (state,)
-    if m == 1:
+    if m == 1 or not all(isinstance(part, Tensor) for part in parts):
         return state
-    if not all(isinstance(part, Tensor) for part in parts):
-        return environment.reset(m * episodes, seed)
-    copies = [part.repeat(m, *(1,) * (part.ndim - 1)) for part in parts]
-    return type(state)(*copies) if isinstance(state, tuple) else copies[0]
+    rows = torch.arange(episodes, device=parts[0].device).repeat(m)
+    return type(state)(*(part[rows] for part in parts)) if isinstance(state, tuple) else state[rows]
 
 
 def _discounted_sum(x: Tensor, factor: float) -> Tensor:
@@ -446,3 +447,9 @@ def _start(environment: Environment, n: int, seed: int, theta: Tensor) -> Any:
             f"them equal: theta.to({dtype})"
         )
     return state
+
+
+def _check_shape(name: str, what: str, theta: Tensor, ndim: int) -> None:
+    if theta.ndim != ndim:
+        wanted = "(d,), one policy" if ndim == 1 else "(m, d), a row for each policy: theta[None]"
+        raise ValueError(f"{name}: {what} has shape {tuple(theta.shape)}; wanted is {wanted}")

@@ -52,6 +52,7 @@ def test_an_initial_layer_keeps_the_variance_of_its_input() -> None:
     assert abs(float(last.var()) * 300 - 1) < 5 * math.sqrt(2 / last.numel())
     assert not theta[400 * 300 : 400 * 300 + 300].any() and not theta[-200:].any()
     assert not torch.equal(theta, policy.initial(seed=4, dtype=F64))
+    assert len(theta.unique()) == 400 * 300 + 300 * 200 + 1  # no layer repeats another; zero
 
 
 def test_a_gaussian_policy_has_the_density_of_its_samples() -> None:
