@@ -59,7 +59,7 @@ mutants: $(INSTALLED)
 
 certify: $(INSTALLED)
 	.venv/bin/pytest tests/test_grading.py tests/test_nbgrader_loop.py
-	.venv/bin/python -m tests.certify $(if $(SEEDS),--seeds $(SEEDS))
+	nice -n 19 .venv/bin/python -m tests.certify $(if $(SEEDS),--seeds $(SEEDS))
 
 bench-grading: $(INSTALLED)
 	@.venv/bin/pip install -q -c constraints.txt -e '.[bench]'

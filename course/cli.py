@@ -104,12 +104,10 @@ def _progress(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from course.grading.gradebook import database
+    from course.export import export
 
-    plugin = {"nbgrader": "CheckedCsvExport", "canvas": "CanvasExport"}[options.columns]
-    marks = f"--CourseDirectory.db_url={database(options.classroom.resolve())}"
-    target = ["--to", options.to] if options.to else []
-    return _nbgrader(["export", f"--exporter=course.export.{plugin}", marks, *target])
+    print(export(options.classroom.resolve(), options.columns, options.to))
+    return 0
 
 
 def _nbgrader(arguments: list[str]) -> int:
@@ -180,7 +178,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--columns", choices=("nbgrader", "canvas"), default="nbgrader", help="for whom"
     )
-    verb.add_argument("--to", metavar="FILE", help="grades.csv or canvas.csv if left out")
+    verb.add_argument(
+        "--to", metavar="FILE", default="", help="grades.csv or canvas.csv if left out"
+    )
     verb.add_argument("--classroom", type=Path, default=CLASSROOM, metavar="DIR")
     verb.set_defaults(run=_export)
 

@@ -1,16 +1,50 @@
 """Marks as CSV, for nbgrader's columns or Canvas's; a missing mark is not taken for a zero."""
 
 import csv
+import logging
 from pathlib import Path
 
 from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from course import CourseError
+from course.grading.gradebook import database
 
 NBGRADER_COLUMNS = (
     *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
     *("raw_score", "late_submission_penalty", "score", "max_score"),
 )
+NAMED = 20  # submissions in a warning
 CANVAS_COLUMNS = ("Student", "ID", "SIS Login ID", "Section")
+
+
+def export(classroom: Path, columns: str, to: str = "") -> Path:
+    """Write the marks of a classroom as CSV, in the columns of "nbgrader" or "canvas".
+
+    Raises:
+        CourseError: if there are no marks, one is missing, or the file cannot be written.
+    """
+    kind = CanvasExport if columns == "canvas" else CheckedCsvExport
+    plugin: CanvasExport | CheckedCsvExport = kind(to=to)
+    plugin.log = logging.getLogger("course.export")  # whose warnings go to stderr
+    url = make_url(database(classroom))
+    none_yet = CourseError(f"no marks in {classroom}; course grade first")
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise none_yet  # opening it would make one
+    try:
+        with Gradebook(database(classroom)) as gradebook:
+            if not any(assignment.submissions for assignment in gradebook.assignments):
+                raise none_yet
+            plugin.export(gradebook)
+    except SQLAlchemyError as error:
+        raise CourseError(f"the gradebook does not open: {str(error).splitlines()[0]}") from None
+    except SystemExit as error:
+        raise CourseError(str(error)) from None
+    except OSError as error:
+        raise CourseError(f"{error.filename} cannot be written: {error.strerror}") from None
+    return Path(plugin.to or plugin.usual)
 
 
 class CheckedCsvExport(ExportPlugin):
@@ -24,6 +58,8 @@ class CheckedCsvExport(ExportPlugin):
     Raises:
         SystemExit: if a test cell has no mark; the message names the submissions.
     """
+
+    usual = "grades.csv"
 
     def export(self, gradebook: Gradebook) -> None:
         _require_marks(self, gradebook)
@@ -41,7 +77,7 @@ class CheckedCsvExport(ExportPlugin):
                 dates = [assignment.duedate, marks[0]]
                 cells = [assignment.name, *dates, *map(_inert, person), *marks[1:]]
                 rows.append([*cells, assignment.max_score])
-        _write(self.to or "grades.csv", rows)
+        _write(self.to or self.usual, rows)
 
 
 class CanvasExport(ExportPlugin):
@@ -53,6 +89,8 @@ class CanvasExport(ExportPlugin):
     Raises:
         SystemExit: if a test cell has no mark; the message names the submissions.
     """
+
+    usual = "canvas.csv"
 
     def export(self, gradebook: Gradebook) -> None:
         _require_marks(self, gradebook)
@@ -70,7 +108,7 @@ class CanvasExport(ExportPlugin):
             scores = [marks.get((student.id, a.name)) for a in assignments]
             shown = ["" if score is None else f"{score:g}" for score in scores]
             rows.append([_person(student), "", _inert(student.id), "", *shown])
-        _write(self.to or "canvas.csv", rows)
+        _write(self.to or self.usual, rows)
 
 
 def _require_marks(plugin: ExportPlugin, gradebook: Gradebook) -> None:
@@ -79,12 +117,14 @@ def _require_marks(plugin: ExportPlugin, gradebook: Gradebook) -> None:
     lost = [_name(s) for s in submissions if _lacks_a_mark(s)]
     if lost:
         raise SystemExit(
-            f"export: no marks for the tests of {', '.join(lost)}. Autograde again, or give "
+            f"no marks for the tests of {', '.join(lost)}. Autograde again, or give "
             "the marks by hand in the formgrader; nothing was written"
         )
     unread = [_name(s) for s in submissions if s.needs_manual_grade]
     if unread:
-        plugin.log.warning("Written answers not read yet, counted as 0: %s", ", ".join(unread))
+        more = f" and {len(unread) - NAMED} more" if len(unread) > NAMED else ""
+        names = ", ".join(unread[:NAMED]) + more
+        plugin.log.warning("Written answers not read yet, counted as 0: %s", names)
 
 
 def _chosen(entries: list, names: list, key: str) -> list:

@@ -26,6 +26,11 @@ CLASSROOM = ROOT / "classroom"
 if shutil.which("alembic") is None:  # nbgrader calls it by name, and the venv may not be active
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
+# nbconvert looks for templates here: MathJax for the formgrader from this machine, not the net.
+TEMPLATES, FOUND = str(ROOT / "course" / "templates"), os.environ.get("JUPYTER_PATH", "")
+if TEMPLATES not in FOUND.split(os.pathsep):
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [TEMPLATES, FOUND]))
+
 # traitlets defines get_config where it runs this file.
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.CourseDirectory.course_id = "smooth"
@@ -65,6 +70,13 @@ c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = r"Warning|NNPACK"
 # Feedback shows the tests as the student knows them.
 c.GenerateFeedback.preprocessors = [GetGrades, ClearHiddenTests, CSSHTMLHeaderPreprocessor]
+# What students wrote is shown on the instructor's own server: no script of theirs may run there.
+c.HTMLExporter.filters = {
+    "markdown2html": "course.sanitise.clean_markdown",
+    "clean_html": "course.sanitise.clean_html",
+}
+c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.preprocessors = ["course.sanitise.EscapeNames"]
 # An export stops at marks that are missing, where nbgrader's own writes 0.
 c.ExportApp.plugin_class = "course.export.CheckedCsvExport"
 

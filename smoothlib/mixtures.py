@@ -81,10 +81,17 @@ def alpha_order(
     eps: Float[Tensor, "n d"],
     alpha: float | Weight = inverse_variance,
 ) -> Float[Tensor, "n d"]:
-    """α times the first-order row plus 1 - α times the zero-order row, baseline f(θ).
+    """A first-order and a zero-order row from the same sample, mixed.
 
-    Bias: α times that of `first_order`. Variance: α² v1 + (1 - α)² v0 + 2 α (1 - α) c. See Suh et
-    al. 2022. Needs n >= 2 unless α is a number.
+    g_k = α ∇f(x_k) + (1 - α) (f(x_k) - f(θ)) ε_k / σ,   x_k = θ + σ ε_k
+
+    See Suh et al. 2022. Needs n >= 2 unless α is a number.
+
+    Bias: α times that of `first_order`, and of order 1/n from a weight that looks at its rows.
+    Variance: α² v1 + (1 - α)² v0 + 2 α (1 - α) c, with v1 and v0 the variances of the two and c
+    their covariance: between the orders of the two in σ, and in d no worse than (1 - α)² times
+    that of `finite_difference`. Fails: where first-order is wrong and calm, for every weight but
+    `bias_guarded`. Costs one evaluation and one derivative a row.
     """
     first = first_order(f, theta, sigma, eps)
     zero = zero_order(f, theta, sigma, eps, center)
@@ -100,8 +107,15 @@ def switched(
 ) -> Float[Tensor, "n d"]:
     """Zero-order where the samples show a jump, else the inverse-variance mixture.
 
-    The design of Onoda et al. 2026 (a test, then IVW), with the test `shows_a_jump`. Bias: that of
-    `first_order` wherever the test misses a jump, none where it finds one.
+    The design of Onoda et al. 2026 (a test, then IVW), with the test `shows_a_jump`.
+
+    g_k = that of `zero_order`, baseline f(θ), if shows_a_jump, else of `alpha_order` by
+    `inverse_variance`; one choice for all rows.
+
+    Bias: α times that of `first_order` wherever the test misses a jump; where it finds one, only
+    what the choice itself brings, since it looks at the rows. Variance: of order Δ²/σ² at a jump
+    Δ, else that of the mixture. Fails: with few samples, or a jump small beside
+    the curvature, which the test misses. Needs n >= 2.
     """
     scale = _checked(theta, sigma, eps)
     first = first_order(f, theta, sigma, eps)

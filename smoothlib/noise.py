@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from itertools import product
 from threading import get_ident
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int32
@@ -39,6 +40,8 @@ ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = 0x1BD11BDA
 WORD = 1 << 32
 TILE, COMPILED_TILE, CUDA_TILE = 1 << 16, 1 << 18, 1 << 22  # pairs at a time
+# A product and a sum in one step: to rounding the same.
+FUSED: dict[str, Any] = {"cpp.enable_floating_point_contract_flag": "fast"}
 HALF = 16  # members m and m + 16 are a pair: rows of a cache line, so that small d is fast
 
 
@@ -179,10 +182,10 @@ def _fill(
     first = members.start // (2 * HALF) * HALF + members.start % HALF
     pairs = range(first, first + len(members) // len(planes))
     key = _key(seed, first // WORD, columns.start // WORD)
-    hashed, transformed = _kernels(compile, out.device, out.dtype)
+    hashed, transformed, in_place = _kernels(compile, out.device, out.dtype)
     r, c = _tile(len(pairs), half, len(columns), out.device, compile)
     size = -(-r * c // 64) * 64  # whole vector registers, so that no tile has a scalar tail
-    w0, w1, *z = (x[:size] for x in _scratch(out.dtype, out.device, get_ident()))
+    w0, w1, *z = (x[:size] for x in _scratch(out.dtype, out.device, in_place, get_ident()))
     row, column = _places(r, c, size, out.device)
     used = z if len(planes) == 2 else z[members.start // HALF % 2 :]
     for q, j in product(pairs[::r], columns[::c]):
@@ -229,11 +232,15 @@ def _places(
 
 
 @lru_cache(maxsize=8)
-def _scratch(dtype: torch.dtype, device: torch.device, thread: int) -> tuple[Tensor, ...]:
+def _scratch(
+    dtype: torch.dtype, device: torch.device, in_place: bool, thread: int
+) -> tuple[Tensor, ...]:
     """Memory for one tile, kept by each thread: fresh pages would cost more than the numbers."""
     most = (CUDA_TILE if device.type == "cuda" else COMPILED_TILE) + 64
     with torch.inference_mode(False):  # else what is kept could not be written outside that mode
         words = [torch.empty(most, dtype=torch.int32, device=device) for _ in range(2)]
+        if in_place:
+            return *words, *(word.view(dtype) for word in words)
         return *words, *(torch.empty(most, dtype=dtype, device=device) for _ in range(2))
 
 
@@ -290,16 +297,12 @@ def _transformed(
     torch.mul(sine, r, out=z1)
 
 
-def _transformed_by_polynomials(
-    z0: Float[Tensor, " size"],
-    z1: Float[Tensor, " size"],
-    w0: Int32[Tensor, " size"],
-    w1: Int32[Tensor, " size"],
-) -> None:
-    """`_transformed` for a fused loop in float32: 40 steps without memory, no range reduction.
+def _transformed_in_place(w0: Int32[Tensor, " size"], w1: Int32[Tensor, " size"]) -> None:
+    """`_transformed` for a fused loop in float32, whose bits take the place of the words.
 
-    With x = 2ᵉ m, 1/√2 <= m < √2: ln x = e ln 2 + ln m. Of the angle, two bits are the quadrant.
-    Minimax polynomials (Remez 1934): 1.4e-8 for the radius, 5e-9 for the sine.
+    40 steps without memory, no range reduction. With x = 2ᵉ m, 1/√2 <= m < √2: ln x =
+    e ln 2 + ln m. Of the angle, two bits are the quadrant. Minimax
+    polynomials (Remez 1934): 1.4e-8 for the radius, 5e-9 for the sine.
     """
     x = ((w0 >> 1) & 0x7FFFFFFF).float() + ((w1 & 0xFF).float() + 0.5) * 2.0**-8
     bits = x.view(torch.int32)
@@ -318,8 +321,8 @@ def _transformed_by_polynomials(
     cosine = (cosine * y + 1) * r
     odd = (q & 1) != 0
     upright, across = torch.where(odd, sine, cosine), torch.where(odd, cosine, sine)
-    z0.copy_((upright.view(torch.int32) ^ (((q + 1) & 2) << 30)).view(torch.float32))
-    z1.copy_((across.view(torch.int32) ^ ((q & 2) << 30)).view(torch.float32))
+    w0.copy_(upright.view(torch.int32) ^ (((q + 1) & 2) << 30))
+    w1.copy_(across.view(torch.int32) ^ ((q & 2) << 30))
 
 
 @lru_cache(maxsize=256)
@@ -340,23 +343,27 @@ def _signed(word: int) -> int:
 @cache
 def _kernels(
     compile: bool, device: torch.device, dtype: torch.dtype
-) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Hash and transform; apart, since one loop over both is a chain that no core overlaps."""
+) -> tuple[Callable[..., None], Callable[..., None], bool]:
+    """Hash and transform, and whether the normals take the place of the words.
+
+    Hash and transform are apart, since one loop over both is a chain that no core overlaps.
+    """
     if not compile:
-        return _hashed, _transformed
+        return _hashed, _transformed, False
+    in_place = dtype == torch.float32
     hashed: Callable[..., None] = torch.compile(_hashed, dynamic=True)
-    transform = _transformed_by_polynomials if dtype == torch.float32 else _transformed
-    transformed: Callable[..., None] = torch.compile(transform, dynamic=True)
+    transform = _transformed_in_place if in_place else _transformed
+    fused: Callable[..., None] = torch.compile(transform, dynamic=True, options=FUSED)
     w = [torch.zeros(128, dtype=torch.int32, device=device) for _ in range(4)]
-    z = [torch.zeros(128, dtype=dtype, device=device) for _ in range(2)]
+    z = [] if in_place else [torch.zeros(128, dtype=dtype, device=device) for _ in range(2)]
     try:
         hashed(*w, torch.zeros(5, dtype=torch.int32, device=device))
-        transformed(*z, *w[:2])
+        fused(*z, *w[:2])
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         warnings.warn(f"torch.compile failed ({reason}); normal() runs eager", stacklevel=4)
-        return _hashed, _transformed
-    return hashed, transformed
+        return _hashed, _transformed, False
+    return hashed, (lambda z0, z1, w0, w1: fused(w0, w1)) if in_place else fused, in_place
 
 
 # --- the public door ---------------------------------------------------------------------

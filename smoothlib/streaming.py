@@ -8,7 +8,6 @@ mean of the first rows.
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smoothlib.estimators import _checked
+from smoothlib.noise import FUSED
 from smoothlib.smoothing import Function
 
 HEAD = 32  # rows whose mean serves as pivot: it is well within a standard deviation
@@ -32,6 +32,8 @@ class Part(NamedTuple):
 
     def merged(self, other: "Part") -> "Part":
         """That of both."""
+        if not self.n:
+            return other
         n = self.n + other.n
         shift = other.mean - self.mean
         square = self.square + other.square + shift**2 * (self.n * other.n / n)
@@ -67,49 +69,45 @@ def compiled_parts(
     sigma: float | Tensor,
     noise: Iterator[Float[Tensor, "_ d"]],
 ) -> Iterator[list[Part]]:
-    """One part for all chunks, fused; what cannot be compiled comes eager, after a warning."""
+    """The same, fused; what cannot be compiled comes eager, after a warning."""
     first = next(noise)
     given = tuple(estimators), f, theta.detach(), _checked(theta, sigma, first[:HEAD])
-    pivots = [torch.zeros((), dtype=torch.float64, device=theta.device) for _ in given[0]]
     try:
-        head = _compiled(*given, first[:HEAD], pivots)
+        found = _compiled(*given, first)
     except (RuntimeError, torch._dynamo.exc.FailOnRecompileLimitHit) as error:
         yield from eager_parts(*given, [first])  # where f is wrong, this says so
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         warnings.warn(f"torch.compile failed ({reason}); estimate() runs eager", stacklevel=4)
         yield from eager_parts(*given, noise)
         return
-    pivots = [total / min(HEAD, len(first)) for total, _ in head]
-    n, sums = 0, [(0 * pivot, 0 * pivot) for pivot in pivots]
-    for eps in chain((first,), noise):
-        found = _compiled(*given, eps, pivots)
-        sums = [(a + x, b + y) for (a, b), (x, y) in zip(sums, found, strict=True)]
-        n += len(eps)
-    yield [Part(n, p + a / n, b - a**2 / n) for p, (a, b) in zip(pivots, sums, strict=True)]
+    yield [Part(len(first), *moments) for moments in found]
+    for eps in noise:
+        yield [Part(len(eps), *moments) for moments in _compiled(*given, eps)]
 
 
 def _compiled(*arguments: Any) -> list[tuple[Tensor, Tensor]]:
     torch._dynamo.maybe_mark_dynamic(arguments[4], 0)
-    with torch._dynamo.config.patch(recompile_limit=RECOMPILE_LIMIT):
-        return _compiler()(*arguments)
+    return _compiler()(*arguments)
 
 
 @cache
 def _compiler() -> Callable[..., list[tuple[Tensor, Tensor]]]:
-    return torch.compile(_sums, fullgraph=True)
+    limit: Any = {"recompile_limit": RECOMPILE_LIMIT}  # which torch 2.13 has, but does not declare
+    return torch.compile(_moments, fullgraph=True, options=FUSED, **limit)
 
 
-def _sums(
+def _moments(
     estimators: Sequence[Callable[..., Tensor]],
     f: Function,
     theta: Tensor,
     sigma: Tensor,
     eps: Tensor,
-    pivots: list[Tensor],
 ) -> list[tuple[Tensor, Tensor]]:
-    """Σ and Σ² of the rows about their pivots."""
-    found = []
-    for estimator, pivot in zip(estimators, pivots, strict=True):
+    """Mean and squared deviations of the rows, in one pass about the mean of the first."""
+    n, found = len(eps), []
+    for estimator in estimators:
+        pivot = estimator(f, theta, sigma, eps[:HEAD]).double().sum(0) * (1 / HEAD)
         away = estimator(f, theta, sigma, eps).double() - pivot
-        found.append((away.sum(0), (away**2).sum(0)))
+        total, square = away.sum(0), (away**2).sum(0)
+        found.append((pivot + total / n, square - total**2 / n))
     return found

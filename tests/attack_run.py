@@ -57,7 +57,7 @@ class Class:
             limits=limits, home=self.home, temp=self.temp,
         )  # fmt: skip
         seconds = time.monotonic() - began
-        left = [p for p in psutil.Process().children(recursive=True) if p.pid not in mine]
+        left = [p for p in psutil.Process().children(recursive=True) if not _of(p, mine)]
         files = [str(path) for folder in (self.home, self.temp) for path in folder.iterdir()]
         files = [name for name in files if not name.endswith(CACHES)]
         files += [] if self._digest() == before else ["submitted/ has changed"]
@@ -74,6 +74,11 @@ class Class:
             if path.is_file() and not path.is_symlink() and path.stat().st_size < 10 << 20:
                 digest.update(os.fsencode(path) + path.read_bytes())
         return digest.hexdigest()
+
+
+def _of(process: psutil.Process, family: set[int]) -> bool:
+    """Whether a process is one of these, such as the browser of other tests, or a child of one."""
+    return not family.isdisjoint({process.pid, *(parent.pid for parent in process.parents())})
 
 
 def course(

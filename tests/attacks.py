@@ -300,6 +300,41 @@ return 0.0
     "prints-200-MB": body("for _ in range(200):\n    print('x' * 1_000_000)\nreturn 0.0"),
     "allocates-8-GB": body("x = bytearray(8 << 30)\nreturn 0.0"),
     "allocates-tensors": body("x = [torch.ones(1 << 28) for _ in range(64)]\nreturn 0.0"),
+    "allocates-in-many-processes": body(
+        """
+import os, time
+there, here = os.pipe()
+for _ in range(10):
+    if os.fork() == 0:
+        held = bytes(400 << 20).replace(b"\\0", b"x")
+        os.write(here, b"x")
+        time.sleep(1000)
+for _ in range(10):
+    os.read(there, 1)
+raise MemoryError("-".join(("got", "out")))
+""",
+        status="crashed",
+    ),
+    "hides-its-memory": code(
+        CTYPES
+        + """
+import mmap
+IPC_CREAT, NEWUSER_NEWNS = 0o1000, 0x10020000
+got = [libc.shmget(1, 1 << 30, IPC_CREAT | 0o600) != -1, libc.memfd_create(b"a", 0) != -1]
+got += [libc.unshare(NEWUSER_NEWNS) == 0, libc.syscall(56, NEWUSER_NEWNS | 17, 0, 0, 0, 0) != -1]
+got += [libc.mount(b"a", b"/tmp", b"tmpfs", 0, b"size=8g") == 0]
+for number in (-1, os.open("/dev/zero", os.O_RDWR)):
+    try:
+        mmap.mmap(number, 1 << 20)
+        got.append(True)
+    except (OSError, ValueError):
+        got.append(False)
+def wall_angles(v, t, x_w, h, g):
+    if any(got):
+        raise MemoryError("-".join(("got", "out")) + str(got))
+    return 0.0
+"""
+    ),
     "starts-processes": body(
         """
 import os, time
@@ -627,7 +662,7 @@ HONEST: dict[str, Attack] = {
 SLOW = {
     "bomb", "threads-outlive-the-call", "overflows-the-stack", "allocates-tensors", "sleeps",
     "calls-back-forever", "disarms-the-clock", "returns-200-MB", "loops-and-swallows",
-    "outlives-its-parent", "replaces-modules"
+    "outlives-its-parent", "replaces-modules", "allocates-in-many-processes"
 }  # fmt: skip
 
 HOSTILE_NAMES = (

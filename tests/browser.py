@@ -84,7 +84,7 @@ class Watch:
 
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+        if parts.scheme not in ("data", "blob", "about") and parts.hostname != "127.0.0.1":
             self.outside.append(url)
 
 

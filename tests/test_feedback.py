@@ -12,6 +12,7 @@ from course import CourseError, cli, feedback
 from course.feedback import PAGE_BYTES, as_html, as_text, page, write, write_all
 from course.grading.rows import Row, TestResult
 from tests.browser import ARTEFACTS
+from tests.markup import MARKUP
 
 WRONG = """wall_angles: not the expected value
   tried     wall_angles(10., 2., 4., 0.5, 9.81)
@@ -94,11 +95,13 @@ class Words(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[str] = []
+        self.attributes: set[str] = set()
         self.words: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
         self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
 
     def handle_data(self, data: str) -> None:
         if self.tags[-1:] != ["style"]:
@@ -123,13 +126,32 @@ def test_no_markup_and_no_control_character_of_a_student_survives() -> None:
     shown = page(marks(result(likely), result(HOSTILE, "b"), student=f"{HOSTILE}"))
     html = as_html(shown)
     tags = set(Words(html).tags)
-    assert tags <= {"html", "meta", "title", "style", "h1", "h2", "h3", "p", "bdi", "span"} | {
-        *("dl", "dt", "dd", "code", "pre")
-    }
+    assert tags <= ELEMENTS
     assert "alert(1)" in html and "{{ 7 * 7 }}" in html and "onerror" not in Words(html).tags
     for text in (html, as_text(shown)):
         text.encode()
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]", text)
+
+
+ELEMENTS = {
+    *("html", "meta", "title", "style", "h1", "h2", "h3", "p", "bdi", "span"),
+    *("dl", "dt", "dd", "code", "pre"),
+}
+
+
+@pytest.mark.parametrize("text", MARKUP)
+def test_no_markup_of_a_student_s_is_more_than_text(text: str) -> None:
+    """Wherever a message may hold it: headline, row, rest, name of the function, of the student."""
+    placed = (
+        f"wall_angles: raised {text}\n  raised    {text}\n{text}",
+        f"wall_angles: {text}",
+        f"Traceback (most recent call last):\n{text}",
+    )
+    tests = [result(message, str(i)) for i, message in enumerate(placed)]
+    found = Words(as_html(page(marks(*tests, result("x", f=text), student=text))))
+    assert set(found.tags) <= ELEMENTS
+    assert found.tags.count("meta") == 3 and found.tags.count("style") == 1
+    assert found.attributes <= {"lang", "charset", "name", "content", "http-equiv", "class"}
 
 
 def test_a_page_stays_below_100_kB_whatever_a_message_holds() -> None:
@@ -230,7 +252,11 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
 
 @pytest.mark.browser
 def test_a_page_fits_a_telephone_and_runs_nothing(browser: Browser, tmp_path: Path) -> None:
-    long = marks(*CLASSIC.tests, result(f"f: {HOSTILE}\n  tried     f({'9' * 3000})", "long"))
+    hostile = [
+        result(f"f: {text}\n  tried     {text}\n{text}", f"a{i}") for i, text in enumerate(MARKUP)
+    ]
+    long = result(f"f: {HOSTILE}\n  tried     f({'9' * 3000})", "long")
+    long = marks(*CLASSIC.tests, long, *hostile)
     path = write(long, tmp_path)
     for width, scheme in ((360, "light"), (1200, "dark")):
         context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)

@@ -1,5 +1,6 @@
 """`course grade`: marks into the gradebook, once, whatever happens to the run."""
 
+import csv
 import json
 import os
 import signal
@@ -77,6 +78,44 @@ def test_the_gradebook_has_the_marks_and_waits_for_a_person(graded: Path) -> Non
     with Gradebook(url) as gradebook:
         waits = {s.student.id: s.needs_manual_grade for s in gradebook.assignment_submissions(NAME)}
         assert waits == {f"{name}-0": name == "explained" for name in MARKS}
+
+
+@pytest.mark.parametrize("columns", ["nbgrader", "canvas"])
+def test_the_csv_holds_what_was_graded(
+    graded: Path, tmp_path: Path, capsys: pytest.CaptureFixture, columns: str
+) -> None:
+    target = tmp_path / "marks.csv"
+    command = ["export", "--columns", columns, "--classroom", str(graded), "--to", str(target)]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == f"{target}\n"
+    with open(target, newline="") as file:
+        rows = list(csv.DictReader(file))
+    if columns == "canvas":
+        assert [rows[0]["Student"], rows[0][NAME]] == ["    Points Possible", "12"]
+    student, score = ("SIS Login ID", NAME) if columns == "canvas" else ("student_id", "score")
+    found = {row[student]: float(row[score]) for row in rows if row[student]}
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
+        assert found == {s.student.id: s.score for s in gradebook.assignment_submissions(NAME)}
+    assert found["wrong-0"] == MARKS["wrong"] and len(found) == len(MARKS)
+
+
+def test_what_cannot_be_exported_is_one_line(
+    graded: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    nowhere = str(tmp_path / "nowhere" / "marks.csv")
+    for arguments, says in (
+        (["--classroom", str(tmp_path)], "course grade first"),
+        (["--classroom", str(graded), "--to", nowhere], "cannot be written: No such file"),
+    ):
+        assert cli.main(["export", *arguments]) == 1
+        assert says in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_table_says_how_many_answers_wait_for_a_person(graded: Path) -> None:
+    said = grade(graded, "--student", "explained-0")
+    assert said.splitlines()[-1].endswith("in nbgrader's formgrader in JupyterLab: 1")
+    assert "formgrader" not in grade(graded, "--student", "untouched-0")
 
 
 def test_points_of_a_person_stay(graded: Path, tmp_path: Path) -> None:

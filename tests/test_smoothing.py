@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from smoothlib import (
+    L1,
     BallWall,
+    EuclideanNorm,
     Heaviside,
     Jumps,
     Moments,
@@ -24,7 +26,14 @@ from smoothlib import (
     smoothed_grad,
     smoothed_moments,
 )
-from smoothlib.smoothing import boundary_term, grad_by_quadrature, mean_by_quadrature, slope
+from smoothlib.smoothing import (
+    _value_and_slope,
+    boundary_term,
+    grad_by_quadrature,
+    mean_by_quadrature,
+    moments_by_quadrature,
+    slope,
+)
 from tests.problems import PROBLEMS, SEVERAL, Array, Problem, Several, bar, lines
 
 # The ledger's D.9: θ, σ, F, ∇F, mean and variance of the first-order gradient, variance of the
@@ -503,3 +512,41 @@ def test_truth_is_the_same_on_cuda(problem: Problem) -> None:
     for a, b in zip(there, f.smoothed_moments(theta, 0.3), strict=True):
         assert a.is_cuda
         torch.testing.assert_close(a.cpu(), b, rtol=1e-9, atol=1e-9)
+
+
+def test_jumps_repeat_far_from_zero_too() -> None:
+    jumps = Jumps(point(0.5), point(1.0), math.tau)
+    for low, high in ((100.0, 112.0), (-112.0, -100.0)):
+        at = jumps.within(low, high).theta
+        turns = [k for k in range(-20, 20) if low <= 0.5 + math.tau * k <= high]
+        assert at.tolist() == pytest.approx([0.5 + math.tau * k for k in turns], rel=1e-14)
+
+
+def test_a_high_level_does_not_loosen_the_certificate_of_the_gradient() -> None:
+    def unnamed(x: Tensor) -> Tensor:
+        return 1e8 + (x[..., 0] > 0.1).double()
+
+    with pytest.raises(ArithmeticError, match="name every jump"):
+        grad_by_quadrature(unnamed, point(0.0), 0.5, ())
+
+
+def test_moments_of_a_scaled_and_shifted_objective_are_sums_over_its_values() -> None:
+    f, theta = 2 * Heaviside() - 3, point(0.2)
+    found, sums = f.smoothed_moments(theta, 0.5), moments_by_quadrature(f, theta, 0.5, [0.0])
+    for exact, summed in zip(found, sums, strict=True):
+        torch.testing.assert_close(exact, summed, rtol=1e-9, atol=1e-10)
+
+
+def test_the_slope_that_the_compiler_follows_is_the_one_of_autograd(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x, wall = torch.linspace(-1, 1, 7, dtype=torch.float64)[:, None], BallWall()
+    expected = wall(x), slope(wall, x)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.testing.assert_close(_value_and_slope(wall, x), expected, rtol=1e-14, atol=1e-14)
+
+
+def test_a_sum_in_two_variables_has_no_moments_and_says_so() -> None:
+    theta = torch.zeros(2, dtype=torch.float64)
+    with pytest.raises(NotImplementedError, match=r"in 2 variables .* measure them by sampling"):
+        Sum(L1(), EuclideanNorm()).smoothed_moments(theta, 0.5)

@@ -84,6 +84,7 @@ def complaints() -> dict[str, Any]:
         warnings.simplefilter("always")
         found["branching"] = tuple(estimate(branching, point(0.5), 0.1, 300, 0, compile=True))
         streaming.RECOMPILE_LIMIT = 1
+        streaming._compiler.cache_clear()
         found["another f"] = tuple(estimate(high, point(0.5), 0.1, 300, 0, compile=True))
     found["said"] = [str(w.message) for w in said], {w.filename for w in said}
     return found
@@ -171,6 +172,29 @@ def test_parts_merge_to_the_whole(split: int) -> None:
     torch.testing.assert_close(merged.mean, rows.mean(0))
     torch.testing.assert_close(merged.square, rows.var(0, correction=0) * 100)
     torch.testing.assert_close(NOTHING.merged(whole).square, whole.square)
+
+
+@pytest.mark.parametrize("chunk", (None, 20, 150))
+def test_what_is_compiled_gives_the_moments_of_the_rows(
+    chunk: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run as it stands, uncompiled; 20 rows are fewer than those that the pivot is made of."""
+    monkeypatch.setattr(streaming, "_compiler", lambda: streaming._moments)
+    monkeypatch.setattr("smoothlib.statistics.normal", lambda *a, compile, **k: normal(*a, **k))
+    given = WALL, point(0.9), 0.1, 1_000, 3, THREE, chunk
+    for found, expected in zip(estimates(*given, compile=True), estimates(*given), strict=True):
+        torch.testing.assert_close(found.mean, expected.mean, rtol=1e-13, atol=0)
+        torch.testing.assert_close(
+            found.standard_error, expected.standard_error, rtol=1e-12, atol=0
+        )
+
+
+def test_the_pivot_is_near_the_mean_so_that_an_offset_costs_no_digit() -> None:
+    eps = normal(1, 1_000, 1, dtype=torch.float64)
+    ((mean, square),) = streaming._moments((slope_of_level,), high, point(0.5), point(0.1)[0], eps)
+    rows = slope_of_level(high, point(0.5), 0.1, eps)
+    torch.testing.assert_close(mean, rows.mean(0), rtol=1e-15, atol=0)
+    torch.testing.assert_close(square, rows.var(0, correction=0) * 1_000, rtol=1e-9, atol=0)
 
 
 @pytest.mark.usefixtures("no_jaxtyping")

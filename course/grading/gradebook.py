@@ -19,6 +19,9 @@ from course.grading.source import Exercise
 from course.release import ROOT, configuration, register
 
 ATTEMPTS = 8
+# What a person is shown of one cell, and how many added ones: the worst Markdown known to us takes
+# the formgrader a second at this length, and four times that at twice the length.
+SHOWN_TEXT, SHOWN_CELLS = 20_000, 100
 
 
 def database(classroom: Path) -> str:
@@ -37,6 +40,7 @@ class Marks:
 
     def __init__(self, classroom: Path, exercises: Mapping[str, Exercise]) -> None:
         self.url, self.exercises = database(classroom), exercises
+        self.waiting = 0  # written answers that nobody has read yet
         self.lock = classroom / "grading" / "gradebook.lock"
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         with self._alone():
@@ -100,7 +104,9 @@ class Marks:
             grade.auto_score = scores.get(grade.cell.name, 0.0)
             waits = grade.auto_score is None and grade.manual_score is None
             grade.needs_manual_grade = waits
+        waiting = sum(grade.needs_manual_grade for grade in notebook.grades)
         gradebook.db.commit()
+        self.waiting += waiting
 
 
 def _first(error: Exception) -> str:
@@ -129,10 +135,12 @@ def graded_notebook(exercise: Exercise, row: Row, cells: list[list[str]]) -> Not
     after = ""
     for kind, grade_id, name, source in cells:
         known = next((n for n in (grade_id, name) if n in ours), "")
+        if len(source) > SHOWN_TEXT:
+            source = f"{source[:SHOWN_TEXT]}\n\n... cut here, {len(source)} characters in all"
         if known:
             after = known
             texts.setdefault(known, source)
-        else:
+        elif sum(map(len, added.values())) < SHOWN_CELLS:
             make = nbformat.v4.new_code_cell if kind == "code" else nbformat.v4.new_markdown_cell
             cell = make(source, id=f"added-{sum(map(len, added.values()))}")
             added.setdefault(after, []).append(cell)

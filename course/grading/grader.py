@@ -14,6 +14,7 @@ from pathlib import Path
 from course.checks import CheckFailed, secrets_from
 from course.grading import wire
 from course.grading.jail import LIMITS, Jail, Prisoner
+from course.grading.needed import needed
 from course.grading.rows import Row, Status, TestResult
 from course.grading.session import CALLBACKS, Code, Session, Stopped, Student, Undefined
 from course.grading.session import deadline as within
@@ -199,12 +200,12 @@ def _instead(folder: Path, file: str) -> str:
 
 
 def run_tests(session: Session, seed: int, draws: dict[str, list[int]]) -> list[TestResult]:
-    """Run our test cells, in the order of the notebook, on the functions of a submission."""
+    """Run our test cells, and what they need, on the functions of a submission."""
     exercise = session.exercise
     names: dict[str, object] = {"__name__": "tests"}
     results: list[TestResult] = []
     stopped: dict[str, int] = {}
-    for cell in exercise.cells[: 1 + exercise.cells.index(exercise.tests[-1])]:
+    for cell in needed(exercise.cells):
         if cell.role == "answer":
             names[cell.name] = Student(session, cell.name)
             continue

@@ -30,7 +30,7 @@ from course.grading.source import Exercise
 
 Isolation = Literal["bubblewrap", "process"]
 LIMITS = {
-    "memory_mb": 3000,
+    "memory_mb": 3000,  # of each process, and of all of a submission together
     "processes": 64,
     "cpu_s": 300,  # of a whole submission
     "call_s": 10.0,  # of a call or a cell, in processor time
@@ -41,7 +41,8 @@ START_S, FORK_S = 120.0, 30.0
 COURSE = Path(__file__).resolve().parent.parent
 OURS = (
     "__init__.py", "messages.py", "stubs.py", "grading/__init__.py", "grading/jailed.py",
-    "grading/magics.py", "grading/stand_ins.py", "grading/wire.py",
+    "grading/magics.py", "grading/memory.py", "grading/stand_ins.py", "grading/syscalls.py",
+    "grading/wire.py",
 )  # fmt: skip
 BOOT = "import sys; sys.path += {paths}; from course.grading.jailed import main; main()"
 

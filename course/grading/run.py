@@ -99,7 +99,7 @@ def run(options: Options) -> int:
                 _keep(entry, marks, journal)
     if options.replay:
         return _compare(entries, before)
-    return _report(entries, options)
+    return _report(entries, options, marks.waiting if marks else 0)
 
 
 def _all(entries: list[Entry], pool: "Pool") -> Iterator[Entry]:
@@ -351,12 +351,14 @@ def _progress(done: int, total: int, entry: Entry) -> None:
         print(f"\r[{bar:<30}] {done}/{total} {who:<30}", end=end, file=sys.stderr, flush=True)
 
 
-def _report(entries: list[Entry], options: Options) -> int:
+def _report(entries: list[Entry], options: Options, waiting: int) -> int:
     rows = [entry.graded.row for entry in entries if entry.graded]
     if options.json:
         text = json.dumps([row.to_json() for row in rows], indent=1)
         write_whole(options.json, text.encode())
     print(table(rows))
+    if waiting:
+        print(f"Written answers to read, in nbgrader's formgrader in JupyterLab: {waiting}")
     problems = [entry for entry in entries if entry.problem]
     for entry in problems:
         who = wire.plain(entry.submission.student)
