@@ -20,6 +20,7 @@ from course.widgets import (
     areas,
     arrows,
     ascent,
+    balance,
     baselines,
     batch_baselines,
     climb_by_scores,
@@ -31,7 +32,10 @@ from course.widgets import (
     many_starts,
     measured_bias,
     move_the_wall,
+    natural,
+    population,
     printed_slope,
+    shaping,
     slope_of_the_mean,
     smoothing,
     step_sizes,
@@ -43,6 +47,7 @@ from course.widgets import (
     variances,
     votes,
     which_wins,
+    workers,
     wrong_way,
 )
 from course.widgets import marks as m
@@ -105,6 +110,13 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "batch_baselines": batch_baselines,
     "which_wins": which_wins,
     "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),
+    "population": population,
+    "own_population": lambda: population(lambda x: -(x[..., 0] ** 2) - x[..., 1].abs()),
+    "natural": natural,
+    "shaping": shaping,
+    "own_shaping": lambda: shaping(lambda values: values.sign()),
+    "balance": lambda: balance(normal(0, 12, 8).view(3, 4, 8), torch.tensor([10.0, 20.0, 30.0])),
+    "workers": workers,
 }
 
 

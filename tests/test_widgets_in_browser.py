@@ -80,6 +80,15 @@ FIGURES = {
         "train": "Can the hand learn to lift from a bad start?",
         "own_training": "Your estimate: does the hand learn to lift?",
     },
+    "09_nes": {
+        "population": "How does the cloud find out which way the ridge runs?",
+        "natural": "Which of the two is uphill?",
+        "shaping": "What do ranks keep of a gradient, and what do they lose?",
+        "own_shaping": "Yours: which way do your weights point?",
+        "balance": "When does the population learn to stand?",
+        "settings": "Yours: in how many cells does it learn?",
+        "workers": "How can workers agree on a step when each of them sends one number?",
+    },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
 WITHOUT_HANDLES = {
@@ -95,6 +104,11 @@ WITHOUT_HANDLES = {
     "variances",
     "batch_baselines",
     "robust_grasp",
+    "shaping",
+    "own_shaping",
+    "balance",
+    "settings",
+    "workers",
 }
 
 

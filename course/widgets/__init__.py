@@ -1,13 +1,16 @@
 """Interactive figures of the lectures, one function each."""
 
 from course.widgets.annealing import anneal, climb_the_average
+from course.widgets.balancing import balance, settings
 from course.widgets.climbing import ascent, many_starts
 from course.widgets.corrected import climb_past_the_wall
 from course.widgets.directions import arrows, correlated, dimensions
 from course.widgets.grasping import noisy_lift, robust_grasp, what_smooths
 from course.widgets.gripper import lift, watch
+from course.widgets.populations import natural, population
 from course.widgets.ramps import stiff_ramp
 from course.widgets.scores import areas, baselines, votes
+from course.widgets.shaping import shaping
 from course.widgets.slopes import slope_of_the_mean, two_gradients, wrong_way
 from course.widgets.smoothing import surrogate, tremble
 from course.widgets.stepping import climb_by_scores, step_sizes
@@ -16,3 +19,4 @@ from course.widgets.throwing import move_the_wall, throw
 from course.widgets.training import train, train_yours, watch_training
 from course.widgets.variances import batch_baselines, measured_bias, variances, which_wins
 from course.widgets.witnesses import printed_slope
+from course.widgets.workers import workers
