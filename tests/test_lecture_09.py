@@ -16,6 +16,7 @@ from torch import Tensor
 from course import lab
 from course.widgets import balancing, natural, populations, shaping, workers
 from course.widgets.populations import GENERATIONS, LANDSCAPES, SEARCHES, bend, ridge
+from course.widgets.workers import climb
 from smoothlib import (
     SNES,
     CartPole,
@@ -349,20 +350,18 @@ def test_the_cells_of_the_table() -> None:
         name: (balancing.learn(*method)[1] >= balancing.SOLVED).sum(-1)
         for name, method in balancing.METHODS.items()
     }
-    whole = {name: int((count == 5).sum()) for name, count in solved.items()}
-    assert list(whole.values()) == [0, 3, 5, 5]
-    assert says("*no* cell is solved") and says("three cells are solved") and says("it is five")
-    ranks = solved["ranks, mirrored"] == 5
-    assert ranks[2:].tolist() == [[False, False, True]] * 2 and ranks[0].tolist()[1:] == [False] * 2
-    assert bool(ranks[0, 0])
+    derived, mirrored, standard, ranks = (int((c == 5).sum()) for c in solved.values())
+    assert derived == 0 and says("*no* cell is solved")
+    assert 1 <= mirrored <= 4 and says("up to a third of the cells")
+    assert all(5 <= count <= 7 for count in (standard, ranks)) and says("it is about half")
+    by_ranks = solved["ranks, mirrored"] == balancing.SEEDS
+    assert by_ranks[2:].tolist() == [[False, False, True]] * 2 and says("only $\\eta = 1$ works")
 
 
 def test_the_workers_and_the_trap() -> None:
     figure = workers()
     own, same = figure.answer(), figure.answer(same=True)
     assert "rank **2**" in own.readout[1][1] and "rank **1**" in same.readout[1][1]
-    from course.widgets.workers import climb
-
     path, eps, _ = climb(6, 0, True)
     turned = path.diff(dim=0)[:, 0] * eps[:, 0, 1] - path.diff(dim=0)[:, 1] * eps[:, 0, 0]
     assert float(turned.abs().max()) < 1e-12  # each step along the one noise

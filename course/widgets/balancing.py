@@ -96,7 +96,7 @@ def settings(shape: Shape | None = None) -> Figure:
     names = list(METHODS) if shape is None else ["yours", *METHODS]
 
     def draw(now: SimpleNamespace) -> Picture:
-        found = learnt(shape if now.method == "yours" else now.method)
+        found = learnt(shape if shape and now.method == "yours" else now.method)
         if not found.done():
             return _waiting()
         curves, ends = found.result()
@@ -122,7 +122,7 @@ def settings(shape: Shape | None = None) -> Figure:
         )  # fmt: skip
 
     for name in names:
-        learnt(shape if name == "yours" else name)
+        learnt(shape if shape and name == "yours" else name)
     return Figure(
         "Yours: in how many cells does it learn?" if shape else "Which settings learn to balance?",
         f"Numbers: how many of five seeds hold the pole for {SOLVED} of {FULL} steps after "
@@ -130,7 +130,7 @@ def settings(shape: Shape | None = None) -> Figure:
         [
             Column([Panel("table", "Solved", "of five, *σ* upwards",
                           Axis(0.004, 2.5, RATES, "~g", unit="*η*", log=True),
-                          Axis(0.01, 2, SIGMAS, "~g", log=True))]),
+                          Axis(0.012, 1.8, SIGMAS, "~g", log=True), height=210)]),
             Column([Panel("curves", "The chosen cell", "return of *θ*, five seeds",
                           Axis(0, ROUNDS, 4, unit="generation"), Axis(0, 520, (0, 250, 500)))]),
         ],
@@ -157,10 +157,9 @@ METHODS: dict[str, tuple[Shape, bool]] = {  # weights, and whether members come 
 
 
 @cache
-def learnt(method: "str | Shape") -> "Future[tuple[Tensor, Tensor]]":
+def learnt(method: str | Shape) -> Future[tuple[Tensor, Tensor]]:
     """Curves (ROUNDS + 1, σ, η, seed) and final returns (σ, η, seed), in a thread of their own."""
-    future = _WORKER.submit(learn, *(METHODS[method] if isinstance(method, str) else (method, True)))
-    return future
+    return _WORKER.submit(learn, *(METHODS[method] if isinstance(method, str) else (method, True)))
 
 
 _WORKER = ThreadPoolExecutor(1)
@@ -220,7 +219,10 @@ def _scene(x: Tensor, angle: Tensor, steps: Tensor) -> list[m.Mark]:
         *(m.line([end, end], [-0.1, 1.2], "guide") for end in (-2.4, 2.4)),
     ]
     for i in range(x.shape[1] - 1, 0, -1):
-        marks.append(m.body(POLE, x[:, i], 0 * x[:, i], -angle[:, i], look="before", t=steps))
+        marks += [
+            m.body(CART, x[:, i], 0 * x[:, i], look="before", t=steps),
+            m.body(POLE, x[:, i], 0 * x[:, i], -angle[:, i], look="before", t=steps),
+        ]
     return [
         *marks,
         m.body(CART, x[:, 0], 0 * x[:, 0], look="solid", t=steps),

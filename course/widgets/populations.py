@@ -28,7 +28,7 @@ from smoothlib.search import Search
 
 Function = Callable[[Tensor], Tensor]
 
-GENERATIONS = 25
+GENERATIONS, MEMBERS = 25, 20
 WIDE, HIGH = 2.0, 1.5  # half of the plane that is shown
 TIMES = torch.arange(GENERATIONS + 1)
 FINEST = 1e-8  # of a distance to the top that is drawn
@@ -49,10 +49,10 @@ def bend(x: Tensor) -> Tensor:
 LANDSCAPES: dict[str, tuple[Function, tuple[float, float]]] = {
     "a narrow ridge": (ridge, (-1.6, 0.4)),
     "a curved ridge": (bend, (-1.2, -0.6)),
-    "three humps": (ThreeHumpCamel(), (-1.2, -0.8)),
+    "three humps": (ThreeHumpCamel(), (-1.7, 0.3)),
 }
 SEARCHES: dict[str, Callable[..., Search]] = {
-    "PGPE": partial(PGPE, optimiser=partial(torch.optim.SGD, lr=0.03), lr_sigma=0.01,
+    "PGPE": partial(PGPE, optimiser=partial(torch.optim.SGD, lr=0.1), lr_sigma=0.05,
                     shape=centered_ranks),
     "SNES": SNES,
     "xNES": XNES,
@@ -74,7 +74,7 @@ def population(f: Function | None = None) -> Figure:
         panels: dict[str, list[Mark]] = {}
         ends = []
         for name, search in SEARCHES.items():
-            path = _Path(search(start, now.sigma, n=2 * round(now.n / 2), seed=int(now.seed)),
+            path = _Path(search(start, now.sigma, n=MEMBERS, seed=int(now.seed)),
                          landscape)  # fmt: skip
             gap = (top - path.values).clamp(min=FINEST)
             panels[name] = [ground, *path.marks(),
@@ -99,11 +99,11 @@ def population(f: Function | None = None) -> Figure:
         [
             Column([
                 Panel(name, name, _adapts(name), Axis(-WIDE, WIDE, 3), Axis(-HIGH, HIGH, 3),
-                      scene=True, margin=24),
+                      scene=True),
                 Panel(f"{name} gap", "Gap", "top less *f*(*θ*)",
                       Axis(0, GENERATIONS, 3, unit="generation" if name == "PGPE" else ""),
                       Axis(FINEST, 100, (1e-6, 1e-3, 1), "power", log=True),
-                      height=90, margin=34),
+                      height=90),
             ])
             for name in SEARCHES
         ],
@@ -114,7 +114,6 @@ def population(f: Function | None = None) -> Figure:
             *_sliders(views[next(iter(views))][1]),
             Slider("sigma", "standard deviation at the start", "*σ*", 0.03, 1, 0.3, format=".2~g",
                    log=True),
-            Slider("n", "members of a population", "*n*", 6, 60, 20, 2, format="d"),
             NewNoise(),
         ],
         draw,
@@ -136,23 +135,19 @@ def natural() -> Figure:
         ring = torch.linspace(0, math.tau, 73, dtype=torch.float64)
         circle = torch.stack((ring.cos(), ring.sin()), -1)
         ellipse = widths * circle
-        step = 0.9
         return Picture(
             panels={
                 "plane": [
                     *_hill(),
                     m.curve(*ellipse.T, "sample", width=1.25, dash=(3, 3)),
-                    *_arrows(gradient=(plain, "first", step / plain.norm()),
-                             natural=(natural, "gradient", step / natural.norm())),
+                    *_both(plain, natural, 0.9),
                     m.handle(now.sigma1, now.sigma2, {"x": "sigma1", "y": "sigma2"},
                              arrows=[(1, 0), (0, -1)]),
                 ],
                 "noise": [
                     _seen_in(widths),
                     m.curve(*circle.T, "sample", width=1.25, dash=(3, 3)),
-                    *_arrows(gradient=(plain / widths, "first", 1 / (plain / widths).norm()),
-                             natural=(natural / widths, "gradient",
-                                      1 / (natural / widths).norm())),
+                    *_both(plain / widths, natural / widths, 1.0),
                 ],
             },
             readout=[
@@ -181,6 +176,14 @@ def natural() -> Figure:
         ],
         draw,
     )  # fmt: skip
+
+
+def _both(plain: Tensor, natural: Tensor, length: float) -> list[Mark]:
+    """The two as arrows of one length; one arrow where they agree."""
+    uphill = (natural, "gradient", length / natural.norm())
+    if _between(plain, natural) < 1:
+        return _arrows(both=uphill)
+    return _arrows(gradient=(plain, "first", length / plain.norm()), natural=uphill)
 
 
 class _Path:

@@ -59,9 +59,9 @@ def shaping(shape: Shape | None = None) -> Figure:
         for name, weigh in shapes.items():
             weights = torch.stack([_weights(weigh, row) for row in values])
             found = ((weights - weights.mean(1, keepdim=True)) * eps).mean(1) / now.sigma
-            spread = found.std()
+            size = found.square().mean().sqrt()
             panels["weights"] += _stems(now.sigma * eps[0], weights[0], ROLES[name])
-            panels[name] = _row(found / spread if spread > 0 else found, ROLES[name], up)
+            panels[name] = _row(found / size if size > 0 else found, ROLES[name], up)
             readout.append(f"{name} along ∇*F*: **{int((up * found > 0).sum())}** of {BATCHES}")
         return Picture(
             panels,
@@ -74,8 +74,8 @@ def shaping(shape: Shape | None = None) -> Figure:
         "Yours: which way do your weights point?"
         if shape
         else "What do ranks keep of a gradient, and what do they lose?",
-        "Right: each dot is the gradient of one population, in standard deviations. Blue marks the "
-        "side of the true ∇*F*.",
+        "Right: each dot is the gradient of one population, over their root mean square. Blue: "
+        "the side of the true ∇*F*.",
         [
             Column([
                 Panel("landscape", "Landscape", "*f* at the members", Axis(LOW, HIGH, 5, unit="*x*"),
@@ -84,7 +84,7 @@ def shaping(shape: Shape | None = None) -> Figure:
                       Axis(-1.1, 1.1, (-1, 0, 1)), height=90),
             ]),
             Column([
-                Panel(name, name.capitalize(), "", Axis(-5, 5, 5), Axis(0, 1, ()), height=84,
+                Panel(name, name.capitalize(), "", Axis(-3, 3, 5), Axis(0, 1, ()), height=84,
                       margin=8)
                 for name in shapes
             ]),
@@ -142,7 +142,7 @@ def _stems(x: Tensor, weights: Tensor, role: str) -> list[m.Mark]:
 
 
 def _row(found: Tensor, role: str, up: float) -> list[m.Mark]:
-    side = [0.0, 5.0] if up > 0 else [-5.0, 0.0]
+    side = [0.0, 3.0] if up > 0 else [-3.0, 0.0]
     return [
         m.band(side, [0, 0], [1, 1], "truth"),
         m.histogram(found, role),
