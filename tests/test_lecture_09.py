@@ -305,8 +305,8 @@ def test_who_wins_and_who_falls() -> None:
     assert round(1 / norm.sf(2)) == 44 and says("one child in 44 wins 100")
     assert round(1 / norm.sf(1.2)) == 9 and says("one child in nine falls 30 deep")
     figure = shaping()
-    slope, jackpot, abyss = (figure.answer(landscape=name).readout for name in
-                             ("a slope", "a slope with a jackpot", "a slope with an abyss"))  # fmt: skip
+    names = ("a slope", "a slope with a jackpot", "a slope with an abyss")
+    slope, jackpot, abyss = (figure.answer(landscape=name).readout for name in names)
     assert all("**200**" in line for line in slope[1:] + jackpot[1:])
     assert "**183**" in abyss[1] and says("183 of 200 times along")
     assert "**30**" in abyss[3] and says("170 of 200 times against")

@@ -77,8 +77,8 @@ def population(f: Function | None = None) -> Figure:
             path = _Path(search(start, now.sigma, n=MEMBERS, seed=int(now.seed)),
                          landscape)  # fmt: skip
             gap = (top - path.values).clamp(min=FINEST)
-            panels[name] = [ground, *path.marks(),
-                            m.handle(now.x, now.y, {"x": "x", "y": "y"}, arrows=[(1, 0), (0, -1)])]  # fmt: skip
+            ring = m.handle(now.x, now.y, {"x": "x", "y": "y"}, arrows=[(1, 0), (0, -1)])
+            panels[name] = [ground, *path.marks(), ring]
             panels[f"{name} gap"] = [
                 m.curve(TIMES, gap, "gradient", t=TIMES),
                 m.points(TIMES[:, None], gap[:, None], "gradient", kind="ball", t=TIMES),

@@ -78,8 +78,8 @@ def shaping(shape: Shape | None = None) -> Figure:
         "the side of the true ∇*F*.",
         [
             Column([
-                Panel("landscape", "Landscape", "*f* at the members", Axis(LOW, HIGH, 5, unit="*x*"),
-                      Axis(-10, 10, 5), height=170),
+                Panel("landscape", "Landscape", "*f* at the members",
+                      Axis(LOW, HIGH, 5, unit="*x*"), Axis(*_range("a slope"), 4), height=170),
                 Panel("weights", "Weights", "over the largest of them", Axis(LOW, HIGH, 5),
                       Axis(-1.1, 1.1, (-1, 0, 1)), height=90),
             ]),
@@ -103,8 +103,12 @@ def shaping(shape: Shape | None = None) -> Figure:
 
 
 def _range(name: str) -> tuple[float, float]:
-    return {"a slope": (-10.0, 10.0), "a slope with a jackpot": (-20.0, 120.0),
-            "a slope with an abyss": (-32.0, 12.0), "steeper and steeper": (-5.0, 100.0)}[name]  # fmt: skip
+    return {
+        "a slope": (-10.0, 10.0),
+        "a slope with a jackpot": (-20.0, 120.0),
+        "a slope with an abyss": (-32.0, 12.0),
+        "steeper and steeper": (-5.0, 100.0),
+    }[name]
 
 
 def _weights(shape: Shape, values: Tensor) -> Tensor:
