@@ -139,14 +139,14 @@ def natural() -> Figure:
             panels={
                 "plane": [
                     *_hill(),
-                    m.curve(*ellipse.T, "sample", width=1.25, dash=(3, 3)),
+                    m.curve(ellipse[:, 0], ellipse[:, 1], "sample", width=1.25, dash=(3, 3)),
                     *_both(plain, natural, 0.9),
                     m.handle(now.sigma1, now.sigma2, {"x": "sigma1", "y": "sigma2"},
                              arrows=[(1, 0), (0, -1)]),
                 ],
                 "noise": [
                     _seen_in(widths),
-                    m.curve(*circle.T, "sample", width=1.25, dash=(3, 3)),
+                    m.curve(circle[:, 0], circle[:, 1], "sample", width=1.25, dash=(3, 3)),
                     *_both(plain / widths, natural / widths, 1.0),
                 ],
             },

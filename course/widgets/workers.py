@@ -151,8 +151,5 @@ def _point(theta: Tensor) -> str:
 
 
 def _bytes(count: int) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.3g} {unit}"
-        count = count / 1000
-    raise AssertionError
+    power = min(3, (len(str(count)) - 1) // 3)
+    return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"
