@@ -117,7 +117,7 @@ def population(f: Function | None = None) -> Figure:
             NewNoise(),
         ],
         draw,
-        Clock(end=GENERATIONS, seconds=6, label="generation", under="PGPE gap", stepper=True),
+        Clock(end=GENERATIONS, seconds=6, label="generation", stepper=True),
     )  # fmt: skip
 
 
