@@ -38,7 +38,10 @@ from course.widgets import (
     many_starts,
     measured_bias,
     move_the_wall,
+    natural,
+    population,
     printed_slope,
+    shaping,
     slope_of_the_mean,
     smoothing,
     steer,
@@ -51,8 +54,10 @@ from course.widgets import (
     two_noises,
     variances,
     votes,
+    watch_generations,
     which_baseline,
     which_wins,
+    workers,
     wrong_way,
 )
 from course.widgets import marks as m
@@ -129,6 +134,15 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "lambda_dial": lambda_dial,
     "learn_to_hover": learn_to_hover,
     "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),
+    "population": population,
+    "own_population": lambda: population(lambda x: -(x[..., 0] ** 2) - x[..., 1].abs()),
+    "natural": natural,
+    "shaping": shaping,
+    "own_shaping": lambda: shaping(lambda values: values.sign()),
+    "generations": lambda: watch_generations(
+        normal(0, 12, 8).view(3, 4, 8), torch.tensor([10.0, 20.0, 30.0])
+    ),
+    "workers": workers,
 }
 
 

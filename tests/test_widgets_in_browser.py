@@ -98,6 +98,15 @@ FIGURES = {
         "average_of_gains": "Both gains are perfect. Is their average good?",
         "two_noises": "Noise in the action, noise in the gain. Are they one thing?",
     },
+    "09_nes": {
+        "population": "How does the cloud find out which way the ridge runs?",
+        "natural": "Which of the two is uphill?",
+        "shaping": "What do ranks keep of a gradient, and what do they lose?",
+        "own_shaping": "Yours: which way do your weights point?",
+        "generations": "When does the population learn to stand?",
+        "settings": "Yours: in how many cells does it learn?",
+        "workers": "How can workers agree on a step when each of them sends one number?",
+    },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
 WITHOUT_HANDLES = {
@@ -118,6 +127,11 @@ WITHOUT_HANDLES = {
     "batch_baselines",
     "robust_grasp",
     "average_of_gains",
+    "shaping",
+    "own_shaping",
+    "generations",
+    "settings",
+    "workers",
 }
 
 

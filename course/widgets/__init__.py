@@ -10,15 +10,19 @@ from course.widgets.gains import average_of_gains, descend
 from course.widgets.grasping import noisy_lift, robust_grasp, what_smooths
 from course.widgets.gripper import lift, watch
 from course.widgets.learning import lambda_dial, learn_to_hover
+from course.widgets.populations import natural, population
 from course.widgets.ramps import stiff_ramp
 from course.widgets.regulating import cliff, steer, two_noises
 from course.widgets.scores import areas, baselines, votes
+from course.widgets.shaping import shaping
 from course.widgets.slopes import slope_of_the_mean, two_gradients, wrong_way
 from course.widgets.smoothing import surrogate, tremble
 from course.widgets.stepping import climb_by_scores, step_sizes
 from course.widgets.surrogates import fingerprints
 from course.widgets.throwing import move_the_wall, throw
 from course.widgets.training import train, train_yours, watch_training
+from course.widgets.tuning import settings, watch_generations
 from course.widgets.variances import batch_baselines, measured_bias, variances, which_wins
 from course.widgets.weighing import credit, debt, which_baseline
 from course.widgets.witnesses import printed_slope
+from course.widgets.workers import workers

@@ -39,7 +39,10 @@ def curve(
 def moving_curve(
     x: Values, y: Values, role: str = "objective", *, t: Values, width: float = 2.5
 ) -> Mark:
-    """A line through x, (m,), and the row of y, (k, m), at which the clock stands in `t`, (k,)."""
+    """A line through x, (m,) or (k, m), and the row of y, (k, m), at which the clock stands in `t`.
+
+    `t` is (k,).
+    """
     return {"mark": "moving_curve", "x": _floats(x), "y": _floats(y), "role": role,
             "width": width} | _times(t)  # fmt: skip
 

@@ -147,11 +147,12 @@ const DRAW = {
   },
 
   moving_curve(ctx, mark, panel, c, clock) {
-    const count = mark.x.length;
+    const count = mark.y.shape[1];
     const row = instant(mark.t, clock).index * count;
+    const own = mark.x.shape.length === 2 ? row : 0;
     ctx.lineJoin = "round";
     ctx.beginPath();
-    for (let i = 0; i < count; i += 1) ctx.lineTo(panel.x(mark.x[i]), panel.y(mark.y[row + i]));
+    for (let i = 0; i < count; i += 1) ctx.lineTo(panel.x(mark.x[own + i]), panel.y(mark.y[row + i]));
     stroke(ctx, { color: c.mark[mark.role], width: mark.width });
   },
 

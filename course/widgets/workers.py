@@ -1,0 +1,155 @@
+"""Figure: workers who share a seed and send one number each."""
+
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor
+
+from course.widgets import marks as m
+from course.widgets.directions import HILL, _hill
+from course.widgets.figure import (
+    Axis,
+    Clock,
+    Column,
+    Figure,
+    NewNoise,
+    Panel,
+    Picture,
+    Slider,
+    Toggle,
+)
+from smoothlib import normal
+
+GENERATIONS = 12
+STEPS = 3 * GENERATIONS  # draw and try, send, move
+SIGMA, RATE = 0.25, 0.12
+MOST = 8  # workers
+START = torch.tensor([-1.2, -0.4], dtype=torch.float64)
+PHASES = ("each draws its noise and tries it twice", "each sends one number",
+          "each makes all noise again and moves")  # fmt: skip
+BARELY = 1e-3  # of a step: the numbers are gone when the next one begins
+
+
+def workers() -> Figure:
+    """Evolution by workers: noise at addresses of their own, or one seed for all by mistake.
+
+    Each worker tries θ + σε and θ - σε, sends the difference, and makes everybody's noise itself.
+    """
+
+    def draw(now: SimpleNamespace) -> Picture:
+        count, d = round(now.workers), round(now.d)
+        path, eps, sent = climb(count, int(now.seed), now.same)
+        rank = [int(torch.linalg.matrix_rank(e)) for e in eps]
+        return Picture(
+            panels={
+                "wire": _wire(path, sent),
+                "plane": [*_hill(), *_members(path, eps), *_mean(path)],
+            },
+            readout=[
+                [_phase(k) for k in range(STEPS + 1)],
+                [f"noise of rank **{rank[min(k // 3, GENERATIONS - 1)]}**"
+                 for k in range(STEPS + 1)],
+                f"sent: **{8 * count} bytes** a generation, in place of "
+                f"**{_bytes(4 * d * count)}** of noise",
+            ],
+            aside=[f"*f*(*θ*) = **{float(HILL(path[k // 3])):.2f}**" for k in range(STEPS + 1)],
+            alt="Workers in a column, each with a number that it sends to the wire and the same θ "
+            "in the end; beside them the members on a hill and the path of θ.",
+        )  # fmt: skip
+
+    return Figure(
+        "How can workers agree on a step when each of them sends one number?",
+        "Press play, or take single steps. Then give all workers one seed and play again.",
+        [
+            Column([Panel("wire", "Workers and the wire", "*f*(*x*_{+}) − *f*(*x*_{−}), then *θ*",
+                          Axis(0, 1, ()), Axis(0.4, MOST + 0.6, ()), margin=8)]),
+            Column([Panel("plane", "The hill", "all members, and the path of *θ*",
+                          Axis(-1.6, 1.6, 3), Axis(-1.3, 1.3, 3), scene=True)]),
+        ],
+        [
+            Toggle("same", "One seed for all", "A seed and an index for each"),
+            Slider("workers", "number of workers", "workers", 2, MOST, 6, 1, format="d"),
+            Slider("d", "parameters of the policy", "*d*", 2, 1e9, 1e5, 1, format=".2~s", log=True),
+            NewNoise(),
+        ],
+        draw,
+        Clock(end=STEPS, seconds=14, label="step", stepper=True),
+    )  # fmt: skip
+
+
+def climb(count: int, seed: int, same: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Path (GENERATIONS + 1, 2), noise (GENERATIONS, count, 2) and what was sent, (…, count)."""
+    theta, path, noises, numbers = START.clone(), [START], [], []
+    for g in range(GENERATIONS):
+        eps = torch.cat([_noise(seed, g, 0 if same else i) for i in range(count)])
+        sent = HILL(theta + SIGMA * eps) - HILL(theta - SIGMA * eps)
+        theta = theta + RATE * (sent[:, None] * eps).mean(0) / (2 * SIGMA)
+        path.append(theta)
+        noises.append(eps)
+        numbers.append(sent)
+    return torch.stack(path), torch.stack(noises), torch.stack(numbers)
+
+
+def _noise(seed: int, generation: int, worker: int) -> Tensor:
+    """That of one worker in one generation, (1, 2): row generation · MOST + worker."""
+    row = generation * MOST + worker
+    return normal(seed, range(row, row + 1), 2, dtype=torch.float64)
+
+
+def _wire(path: Tensor, sent: Tensor) -> list[m.Mark]:
+    marks = [m.line([0.56, 0.56], [0.6, MOST + 0.4], "ground")]
+    for i in range(sent.shape[1]):
+        y = MOST - i
+        marks += [
+            m.line([0.14, 0.94], [y, y], "guide"),
+            m.text(0, y, f"worker {i}", "ink", dy=4),
+            _number(sent[:, i], y),
+            m.text([0.64] * (STEPS + 1), [y] * (STEPS + 1),
+                   [_point(path[k // 3]) for k in range(STEPS + 1)], "gradient", dy=4,
+                   t=list(range(STEPS + 1))),
+        ]  # fmt: skip
+    return marks
+
+
+def _number(sent: Tensor, y: float) -> m.Mark:
+    """What one worker has found, waiting, and then on its way to the wire."""
+    nan = float("nan")
+    times, x, texts = [0.0], [nan], [""]
+    for g, value in enumerate(sent.tolist()):
+        word = f"**{value:+.2f}**".replace("-", "−")
+        times += [3 * g + 1, 3 * g + 2, 3 * g + 3 - BARELY, 3 * g + 3]
+        x += [0.2, 0.5, 0.5, nan]
+        texts += [word, word, word, ""]
+    return m.text(x, [y] * len(x), texts, "sample", dy=4, t=times)
+
+
+def _members(path: Tensor, eps: Tensor) -> list[m.Mark]:
+    """All members of the generation, from its first step until θ moves."""
+    tried = torch.cat((path[:-1, None] + SIGMA * eps, path[:-1, None] - SIGMA * eps), 1)
+    shown = torch.full((STEPS + 1, *tried.shape[1:]), float("nan"), dtype=torch.float64)
+    for g in range(GENERATIONS):
+        shown[3 * g + 1 : 3 * g + 3] = tried[g]
+    return [m.points(shown[..., 0], shown[..., 1], kind="ball", t=list(range(STEPS + 1)))]
+
+
+def _mean(path: Tensor) -> list[m.Mark]:
+    times = list(range(0, STEPS + 1, 3))
+    return [
+        m.curve(path[:, 0], path[:, 1], "gradient", t=times),
+        m.points(path[:, :1], path[:, 1:], "gradient", kind="current", t=times),
+    ]
+
+
+def _phase(k: int) -> str:
+    if k == 0:
+        return "each has the same *θ*"
+    return f"generation {(k - 1) // 3}: {PHASES[(k - 1) % 3]}"
+
+
+def _point(theta: Tensor) -> str:
+    return "({:+.3f}, {:+.3f})".format(*theta.tolist()).replace("-", "−")
+
+
+def _bytes(count: int) -> str:
+    power = min(3, (len(str(count)) - 1) // 3)
+    return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"
