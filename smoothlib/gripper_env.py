@@ -135,8 +135,8 @@ class Episodes:
             raise ValueError(f'Gripper: reward = "{reward}"; take "sparse" or "shaped"')
         if not 0 < gamma <= 1:
             raise ValueError(f"Gripper: gamma = {gamma:g}; the learner's discount is in (0, 1]")
-        if frequency not in (20, 25, 40, 50):
-            raise ValueError(f"Gripper: frequency = {frequency} Hz; take 20, 25, 40 or 50")
+        if frequency not in (5, 10, 20, 25, 40, 50):
+            raise ValueError(f"Gripper: frequency = {frequency} Hz; take 5, 10, 20, 25, 40 or 50")
         self.length = round(horizon * frequency)
         if self.length < 1 or abs(self.length / frequency - horizon) > 1e-6 or horizon > HIGH[12]:
             raise ValueError(
@@ -233,7 +233,7 @@ class GripperEnv(gymnasium.Env):
         params: of the simulator; None: the defaults.
         reward: "sparse" or "shaped".
         gamma: the learner's discount, for "shaped".
-        frequency: of actions, Hz: 20, 25, 40 or 50.
+        frequency: of actions, Hz: 5, 10, 20, 25, 40 or 50.
         horizon: s.
         x_sigma: standard deviation of the brick's start, m, cut at 25 mm.
         device: where the simulator computes.

@@ -128,3 +128,26 @@ def test_the_brick_of_exercise_06_is_lifted_by_the_student_s_training(
     figure.locator("input[data-control=clock]").press("End")
     expect(readout).to_contain_text(re.compile(r"yours closes at 1\d mm, lifts to 26\d mm"))
     screenshot(page, "exercise_06_trained")
+
+
+def test_drone_pole_and_hand_of_exercise_07_learn_by_the_student_s_weights(
+    page: Page, lab_server: LabServer
+) -> None:
+    solved = {cell.id: cell.source for cell in read("solutions", "07_reinforce").cells}
+    open_notebook(page, "exercises/07_reinforce/reinforce.ipynb")
+    for name in ("setup", "drone", "reward_to_go"):
+        run_cell(page, name)
+    expect(run_cell(page, "hover")).to_have_text("reward_to_go: not started")
+    answer(page, "reward_to_go", solved["reward_to_go"])
+    for name, said in {
+        "hover": r"yours: k = −1\.\d\d",
+        "pole": r"stays up for 10 s.*500 of 500",
+        "hand": r"brick at 2\d\d mm",
+    }.items():
+        figure = run_cell(page, name).locator(".sc-figure")
+        expect(figure).to_be_visible(timeout=PATIENCE_MS)
+        for slider in figure.locator("input[type=range]").all():
+            if slider.get_attribute("data-control") in ("clock", "iteration"):
+                slider.press("End")
+        expect(figure.locator(".sc-readout")).to_contain_text(re.compile(said))
+        screenshot(page, f"exercise_07_{name}")

@@ -28,9 +28,13 @@ from course.widgets import (
     climb_past_the_wall,
     climb_the_average,
     correlated,
+    credit,
+    debt,
     descend,
     dimensions,
     fingerprints,
+    lambda_dial,
+    learn_to_hover,
     many_starts,
     measured_bias,
     move_the_wall,
@@ -47,6 +51,7 @@ from course.widgets import (
     two_noises,
     variances,
     votes,
+    which_baseline,
     which_wins,
     wrong_way,
 )
@@ -117,6 +122,12 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "average_of_gains": average_of_gains,
     "two_noises": two_noises,
+    "credit": credit,
+    "own_credit": lambda: credit(lambda rewards: rewards),
+    "debt": debt,
+    "which_baseline": which_baseline,
+    "lambda_dial": lambda_dial,
+    "learn_to_hover": learn_to_hover,
     "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),
 }
 
@@ -182,7 +193,7 @@ def test_every_corner_of_every_figure_has_a_picture(name: str) -> None:
 
 
 def corners(controls: list[dict]) -> Iterator[dict]:
-    """Every combination of the ends and starts of all controls, in every view of a choice."""
+    """Every combination of the ends and starts of all controls, in every view of their choices."""
     choice = next((c for c in controls if c["kind"] == "choice"), {"views": {"": {"sliders": []}}})
     for option, view in choice["views"].items():
         sliders = {slider["name"]: slider for slider in view["sliders"]}
@@ -192,7 +203,7 @@ def corners(controls: list[dict]) -> Iterator[dict]:
             ends[c["name"]] = {
                 "toggle": (False, True),
                 "newnoise": (0, 1),
-                "choice": (option,),
+                "choice": (option,) if control is choice else tuple(control.get("views", ())),
             }.get(control["kind"]) or (c["low"], c["start"], c["high"])
         for values in itertools.product(*ends.values()):
             yield dict(zip(ends, values, strict=True))

@@ -80,6 +80,16 @@ FIGURES = {
         "train": "Can the hand learn to lift from a bad start?",
         "own_training": "Your estimate: does the hand learn to lift?",
     },
+    "07_reinforce": {
+        "credit": "Five pushes, one return. Which push gets the praise?",
+        "debt": "Won now, paid back later. Should the second push forget the first?",
+        "which_baseline": "Six things to subtract. Which would you trust?",
+        "lambda_dial": "How far ahead do you trust your critic?",
+        "learn_to_hover": "Does the drone learn to hold its place?",
+        "own_weights": "Your weights: does the drone learn?",
+        "balance": "When does the pole stay up?",
+        "looking_hand": "What does the hand learn first: to reach, to hold, or to lift?",
+    },
     "08_lqr": {
         "steer": "How strongly should the hand answer?",
         "cliff": "Where does the cliff come from?",
@@ -91,6 +101,10 @@ FIGURES = {
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
 WITHOUT_HANDLES = {
+    "credit",
+    "which_baseline",
+    "learn_to_hover",
+    "own_weights",
     "many_starts",
     "printed_slope",
     "climb_the_average",

@@ -335,6 +335,8 @@ class Endpoint:
         if "changed" in reply:
             after = self.decode(reply["changed"], values)
             write_back((args, kwargs), after)
+        for x in _picked(tensors, reply.get("marked")):
+            x.requires_grad_()
         return self.decode(reply.get("value"), values)
 
     def ask(self, header: dict) -> Any:
@@ -396,6 +398,9 @@ class Endpoint:
         reply: dict = {"do": "return", "value": encoded(encoder, value)}
         if not identical((args, kwargs), self._arguments(request.get("tree"), before)):
             reply["changed"] = encoded(encoder, (args, kwargs))
+        marked = [i for i, x in enumerate(tensors) if getattr(x, "requires_grad", False)]
+        if marked:
+            reply["marked"] = marked
         return reply, encoder.tensors
 
     def _arguments(self, tree: Any, tensors: Sequence) -> tuple[tuple, dict]:
@@ -505,6 +510,13 @@ def _written(mine: object, after: object) -> object:
         write_back(mine, after)
         return mine
     return after
+
+
+def _picked(tensors: Sequence, which: object) -> list[Tensor]:
+    """Those of our tensors that the other side made to require a gradient."""
+    numbers = which if isinstance(which, list) else []
+    chosen = [x for i, x in enumerate(tensors) if i in numbers]
+    return [x for x in chosen if isinstance(x, Tensor) and x.is_leaf and x.is_floating_point()]
 
 
 def _differentiating(tensors: Sequence) -> bool:

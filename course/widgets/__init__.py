@@ -1,12 +1,15 @@
 """Interactive figures of the lectures, one function each."""
 
 from course.widgets.annealing import anneal, climb_the_average
+from course.widgets.balancing import balance
 from course.widgets.climbing import ascent, many_starts
+from course.widgets.closed_loop import looking_hand
 from course.widgets.corrected import climb_past_the_wall
 from course.widgets.directions import arrows, correlated, dimensions
 from course.widgets.gains import average_of_gains, descend
 from course.widgets.grasping import noisy_lift, robust_grasp, what_smooths
 from course.widgets.gripper import lift, watch
+from course.widgets.learning import lambda_dial, learn_to_hover
 from course.widgets.ramps import stiff_ramp
 from course.widgets.regulating import cliff, steer, two_noises
 from course.widgets.scores import areas, baselines, votes
@@ -17,4 +20,5 @@ from course.widgets.surrogates import fingerprints
 from course.widgets.throwing import move_the_wall, throw
 from course.widgets.training import train, train_yours, watch_training
 from course.widgets.variances import batch_baselines, measured_bias, variances, which_wins
+from course.widgets.weighing import credit, debt, which_baseline
 from course.widgets.witnesses import printed_slope
