@@ -15,8 +15,14 @@ scale of observations is measured once, before the search, and the bonus for bei
 without it, falling early is a cheap way out of the cost of control.
 
 Beside its scores stand those of no action at all, 994, and of random actions, -49: a return of
-1000 is what standing still earns. A point of the curve is a mean of four, and one ant that falls
-early shows in it.
+1000 is what standing still earns. Seeds 1 to 4 reached, in Gymnasium's own Ant-v5,
+
+    seed 1   2038 after 120 generations, 1.3e6 steps, 3.9 minutes of CPU
+    seed 2   2188       210              2.4e6        7.2
+    seed 3   1963       200              2.3e6        6.8
+    seed 4   2429       220              2.6e6        7.4
+
+A point of the curve is a mean of four episodes, and one ant that falls early shows in it.
 """
 
 import argparse
