@@ -249,7 +249,7 @@ def test_a_recorded_policy_is_the_episode_and_can_be_watched() -> None:
     [
         ({"reward": "dense"}, 'reward = "dense"; take "sparse" or "shaped"'),
         ({"gamma": 0.0}, "gamma = 0; the learner's discount"),
-        ({"frequency": 30}, "frequency = 30 Hz; take 20, 25, 40 or 50"),
+        ({"frequency": 30}, "frequency = 30 Hz; take 5, 10, 20, 25, 40 or 50"),
         ({"horizon": 0.13}, "horizon = 0.13 s; take a whole number of actions"),
         ({"horizon": 100.0}, "at most 60 s"),
         ({"x_sigma": -1.0}, "x_sigma = -1 m"),
