@@ -384,7 +384,7 @@ def test_the_pole() -> None:
 def test_the_hand() -> None:
     learnt = train_hand()
     lifts = 1000 * learnt.lifts
-    assert 0 < float(lifts[0]) < 15 and says("one try in some twenty happens to catch")
+    assert 0 < float(lifts[0]) < 15 and says("now and then a try happens to catch")
     assert float(lifts[19]) > 200 and says("within 20 iterations nearly all tries lift")
     sink, _, rise = learnt.thetas[-1][:3].tolist()
     close_near, _, _ = learnt.thetas[-1][3:].tolist()
