@@ -10,7 +10,7 @@ help:
 	@echo 'make bench-figures every figure of the lectures: CPU of an answer, key press to picture'
 	@echo 'make bench-noise   nanoseconds per normal, beside torch, numpy and JAX'
 	@echo 'make bench-core    samples, normals, a search, beside the peers; installs them'
-	@echo 'make bench-search  evolution strategies: a generation, CartPole, BBOB, the wire, environments'
+	@echo 'make bench-search  evolution strategies: a generation, CartPole, the gripper, BBOB, the wire'
 	@echo 'make bench-gripper environment steps per second, beside MuJoCo, and on a GPU'
 	@echo 'make bench-ppo     PPO on CartPole beside Stable-Baselines3, at equal steps'
 	@echo 'make certify       the grader proved whole: attacks, wrong and right answers, fuzzing'

@@ -1,4 +1,4 @@
-"""NES learns CartPole: every seed, scored on fresh episodes."""
+"""NES learns CartPole, and three learners the gripper: scored on fresh episodes."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from torch import Tensor
 
 from smoothlib import SNES, CartPole, Linear
 from smoothlib.trajectories import returns
+from tests.benchmarks.grippers import LEARNERS, learn
 
 FRESH = 1 << 50  # seeds that no training episode has
 
@@ -32,3 +33,13 @@ def test_ten_of_ten_seeds_solve_cartpole_in_25_generations() -> None:
 def test_a_seed_solves_cartpole() -> None:
     search, score = train(3, 15)
     assert score >= 475 and search.evaluations == 15 * 64
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_jaxtyping")
+@pytest.mark.parametrize("name", LEARNERS)
+def test_the_hand_learns_to_lift_by_each_learner(name: str) -> None:
+    """0.25 m is the way of the hand. Ten seeds of each: `make bench-search PARTS=gripper`."""
+    for seed in range(3):
+        lifts, _ = learn(name, seed)
+        assert lifts[-1] > 0.2, (seed, lifts)

@@ -1,6 +1,7 @@
-"""Evolution strategies beside their peers: a generation, CartPole, BBOB, and the wire.
+"""Evolution strategies beside their peers: a generation, CartPole, gripper, BBOB, and the wire.
 
-    python -m tests.benchmarks.bench_search [generations cartpole bbob wire] [--seeds 10] [--json]
+    python -m tests.benchmarks.bench_search [generations cartpole gripper bbob wire]
+        [--seeds 10] [--json]
 
 One core, CPU time. A ratio is the peer's over smoothlib's. Peers that are not installed
 (`pip install -e '.[bench]'`) are left out, and named.
@@ -10,6 +11,7 @@ generations   population 1e3, d = 1e5 (1e2 where a full covariance is kept), f =
               of memory is over what was held before
 cartpole      NES until 100 fresh episodes of the mean policy score 475: the CPU time of a whole
               process from its start to its end, compiling included, and how many seeds got there
+gripper       NES, REINFORCE and PPO on the gripper in closed loop: the lift at equal episodes
 bbob          evaluations to 1e-7 above the optimum, beside those published, and the peers' at the
               same population and budget
 wire          what TCP carries in a generation that processes share
@@ -24,7 +26,7 @@ import resource
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +34,7 @@ from torch import Tensor
 
 from smoothlib import CMAES, PGPE, SNES, XNES, OpenAIES, centered_ranks, noise
 from tests import bbob
+from tests.benchmarks import grippers
 from tests.benchmarks.bench_core import POPULATION, SIGMA, D, Step, installed, least_cpu, memory
 from tests.benchmarks.bench_noise import machine
 from tests.benchmarks.cartpoles import CARTPOLES, TARGET
@@ -187,12 +190,31 @@ def cartpole(seeds: int) -> dict[str, dict[str, Any]]:
             scores.append(score)
         if took:
             found[name] = {
-                "seconds": (statistics.median(took), min(took), max(took)),
-                "generations": (statistics.median(counts), min(counts), max(counts)),
+                "seconds": spread(took),
+                "generations": spread(counts),
                 "reached": sum(score >= TARGET for score in scores),
                 "seeds": len(scores),
             }
     return found
+
+
+# --- the gripper ---------------------------------------------------------------------------
+
+
+def gripper(seeds: int) -> dict[str, dict[str, Any]]:
+    """Median, least and most over the seeds: the lift at each budget, and CPU seconds."""
+    found = {}
+    for name in grippers.LEARNERS:
+        runs = [grippers.learn(name, seed) for seed in range(seeds)]
+        found[name] = {
+            "lifts": [spread(lifts) for lifts in zip(*(run.lifts for run in runs), strict=True)],
+            "seconds": spread([run.seconds for run in runs]),
+        }
+    return found
+
+
+def spread(values: Sequence[float]) -> tuple[float, float, float]:
+    return statistics.median(values), min(values), max(values)
 
 
 # --- BBOB ----------------------------------------------------------------------------------
@@ -376,10 +398,10 @@ def child(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def main() -> None:
-    parts = ("generations", "cartpole", "bbob", "wire")
+    parts = ("generations", "cartpole", "gripper", "bbob", "wire")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=list(parts), metavar="|".join(parts))
-    parser.add_argument("--seeds", type=int, default=10, help="of CartPole")
+    parser.add_argument("--seeds", type=int, default=10, help="of CartPole and the gripper")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--generation", choices=GENERATIONS, help=argparse.SUPPRESS)
     parser.add_argument("--wire-members", type=int, help=argparse.SUPPRESS)
@@ -400,6 +422,7 @@ def main() -> None:
     for part, measure, show in (
         ("generations", generations, show_generations),
         ("cartpole", lambda: cartpole(options.seeds), show_cartpole),
+        ("gripper", lambda: gripper(options.seeds), show_gripper),
         ("bbob", on_bbob, show_bbob),
         ("wire", wire, show_wire),
     ):
@@ -436,6 +459,14 @@ def show_cartpole(rows: dict[str, dict[str, Any]]) -> None:
             f"{name:40s} {median:14.2f} {least:6.2f}-{most:5.2f} {median / own:6.2f} "
             f"{middle:4g} ({few}-{many})  {row['reached']}/{row['seeds']}"
         )
+
+
+def show_gripper(rows: dict[str, dict[str, Any]]) -> None:
+    titles = "".join(f"{f'{budget} episodes':>24s}" for budget in grippers.BUDGETS)
+    print(f"\n{'gripper, lift in mm: median, spread':40s}{titles}   CPU s, median")
+    for name, row in rows.items():
+        cells = [f"{m * 1e3:.0f} ({a * 1e3:.0f}-{b * 1e3:.0f})" for m, a, b in row["lifts"]]
+        print(f"{name:40s}{''.join(f'{cell:>24s}' for cell in cells)} {row['seconds'][0]:10.1f}")
 
 
 def show_bbob(rows: list[dict[str, Any]]) -> None:
