@@ -1,9 +1,10 @@
 """One page of feedback for each student and assignment: HTML that needs nothing else, and text.
 
-    page(row)                   what the page says, ready to be shown
+    page(row, by_person)        what the page says, ready to be shown
     as_html(page), as_text(page)
     write(row, folder)          both files, at the place where nbgrader looks for feedback
-    write_all(classroom)        those of everything that `course grade` has graded
+    write_all(classroom)        those of everything that `course grade` has graded, with the points
+                                and comments that a person gave in the formgrader
 
 A row holds text that the student chose. So markup is escaped, whatever steers a terminal or the
 direction of writing is taken out, paths are cut to their last part, and length is limited.
@@ -13,7 +14,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -23,12 +24,13 @@ import jinja2
 
 from course import CourseError
 from course.files import write_whole
-from course.grading.rows import Row, TestResult
+from course.grading.rows import ByPerson, Row, TestResult
 from course.messages import Message, parse, row
 
 PAGE_BYTES = 100_000
 NAME_LENGTH = 100
 ROW_LENGTH = 600
+COMMENT_LENGTH = 4000
 HIDDEN = "Hidden test: "
 # An absolute path: two parts at least, on Linux or Windows; its last part stays.
 PATH = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+-]+)+[/\\]([\w.@+-]+)")
@@ -76,6 +78,14 @@ class Function(NamedTuple):
     tests: list[Entry]
 
 
+class Comment(NamedTuple):
+    """What a person gave: points of a cell, in words, and lines of a comment."""
+
+    name: str
+    points: str
+    lines: list[str]
+
+
 class Page(NamedTuple):
     """What a page says, from top to bottom."""
 
@@ -83,21 +93,23 @@ class Page(NamedTuple):
     student: str
     total: str
     remarks: list[str]
+    by_person: list[Comment]
     functions: list[Function]
     code: tuple[str, ...] = CODE
 
 
-def page(marks: Row) -> Page:
+def page(marks: Row, by_person: Sequence[ByPerson] = ()) -> Page:
     """What the page of one submission says."""
     budget = PAGE_BYTES // 2 // max(len(marks.tests), 1)
-    remarks = [REMARKS[marks.status], *_same_for_all(marks, budget), _written(marks)]
+    remarks = [REMARKS[marks.status], *_same_for_all(marks, budget), _written(marks, by_person)]
     tests = () if remarks[1:-1] else marks.tests
     number, _, topic = harmless(marks.assignment, NAME_LENGTH).partition("_")
     return Page(
         title=f"Exercise {number}: {topic.replace('_', ' ')}",
         student=harmless(marks.student, NAME_LENGTH),
-        total=f"{marks.score:g} of {marks.max_score:g} points",
+        total=_total(marks, by_person),
         remarks=[remark for remark in remarks if remark],
+        by_person=[_comment(entry) for entry in by_person],
         functions=[
             _function(harmless(name, NAME_LENGTH), list(tests), budget)
             for name, tests in groupby(tests, lambda test: test.function)
@@ -113,6 +125,9 @@ def as_html(content: Page) -> str:
 def as_text(content: Page) -> str:
     """The page as plain text."""
     lines = [content.title, content.student, content.total, *content.remarks]
+    for comment in content.by_person:
+        lines += ["", f"Read by a person: {comment.name}{comment.points and f', {comment.points}'}"]
+        lines += [f"    {line}" for line in comment.lines]
     for function in content.functions:
         waiting = "" if function.started else ", not started"
         lines += ["", f"{function.name}: {function.points}{waiting}"]
@@ -123,7 +138,7 @@ def as_text(content: Page) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(marks: Row, folder: Path) -> Path:
+def write(marks: Row, folder: Path, by_person: Sequence[ByPerson] = ()) -> Path:
     """Write topic.html and topic.txt into folder/student/assignment; return the page's path.
 
     A reader finds the old page or the new one, never a part of it.
@@ -136,7 +151,7 @@ def write(marks: Row, folder: Path) -> Path:
             raise CourseError(f"{name[:NAME_LENGTH]!r} cannot be the name of a folder")
     target = folder / marks.student / marks.assignment
     target.mkdir(parents=True, exist_ok=True)
-    content = page(marks)
+    content = page(marks, by_person)
     html = target / f"{marks.assignment[3:]}.html"
     write_whole(html.with_suffix(".txt"), as_text(content).encode())
     write_whole(html, as_html(content).encode())
@@ -149,15 +164,21 @@ def write_all(classroom: Path, assignment: str = "", student: str = "") -> Itera
     With them go the two files that nbgrader's release_feedback asks for, where there are any.
 
     Raises:
-        CourseError: for a file in classroom/grading that holds no marks.
+        CourseError: for a file in classroom/grading that holds no marks, or if the gradebook
+            cannot be opened.
     """
+    from course.grading import gradebook  # nbgrader takes a second, which a single page need not
+
+    persons: dict[tuple[str, str], list[ByPerson]] | None = None
     for path in sorted((classroom / "grading").glob(f"{assignment or '*'}/*.json")):
         try:
             marks = Row.from_json(json.loads(path.read_bytes())["row"])
         except (ValueError, KeyError, TypeError, OSError):
             raise CourseError(f"{path} holds no marks; remove it, and grade again") from None
         if student in ("", marks.student):
-            shown = write(marks, classroom / "feedback")
+            persons = gradebook.by_person(classroom) if persons is None else persons
+            given = persons.get((marks.student, marks.assignment), ())
+            shown = write(marks, classroom / "feedback", given)
             handed_in = classroom / "submitted" / marks.student / marks.assignment
             for name in ("timestamp.txt", "submission_secret.txt"):
                 if (handed_in / name).is_file() and not (handed_in / name).is_symlink():
@@ -179,8 +200,32 @@ def _same_for_all(marks: Row, budget: int) -> list[str]:
     return [] if apart else [_shown(marks.tests[0], budget).headline]
 
 
-def _written(marks: Row) -> str:
-    return "Points for written answers come on top: a person gives them." if marks.tests else ""
+def _written(marks: Row, by_person: Sequence[ByPerson]) -> str:
+    """What is still to come for written answers."""
+    if not marks.tests or (by_person and all(e.points is not None for e in by_person if e.written)):
+        return ""
+    most = sum(entry.most for entry in by_person if entry.written and entry.points is None)
+    more = f", up to {most:g}" if most else ""
+    return f"Points for written answers come on top{more}: a person gives them."
+
+
+def _total(marks: Row, by_person: Sequence[ByPerson]) -> str:
+    """The points of the tests, as a person has left them, and of the written answers read."""
+    earned = {test.name: test.earned for test in marks.tests}
+    most = marks.max_score
+    for entry in by_person:
+        if entry.points is not None:
+            most += entry.most if entry.written else 0
+            earned[entry.name] = entry.points
+    return f"{sum(earned.values()):g} of {most:g} points"
+
+
+def _comment(entry: ByPerson) -> Comment:
+    name = harmless(entry.name, NAME_LENGTH).removeprefix("test_").replace("_", " ")
+    points = f"{entry.points:g} of {entry.most:g} points" if entry.points is not None else ""
+    waits = "not read yet" if entry.written and entry.points is None else ""
+    lines = entry.comment[:COMMENT_LENGTH].splitlines()
+    return Comment(name, points or waits, [harmless(line, COMMENT_LENGTH) for line in lines])
 
 
 def _function(name: str, tests: list[TestResult], budget: int) -> Function:

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from smoothlib.closed_forms import pieces_mean
 from smoothlib.gripper_model import MAX_FORCE, GripperParams
-from smoothlib.gripper_objective import HORIZON, plain_numbers
+from smoothlib.gripper_objective import HORIZON, Simulated, plain_numbers
 from smoothlib.gripper_rollout import rollout
 from smoothlib.objectives import Objective, Optimum, box, plane
 from smoothlib.piecewise import PiecewiseLinear
@@ -343,7 +343,7 @@ def mean_slope_and_2(lines: Lines, z: Tensor, sigma: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class GripperGrasp(Objective):
+class GripperGrasp(Simulated):
     """Height of the brick at 5 s, m, by where the hand closes and how hard: θ = (z_close, force).
 
     A call runs the simulator, and autograd its pathwise derivative. The truth is that of
@@ -384,36 +384,4 @@ class GripperGrasp(Objective):
 
     @cached_property
     def closed_form(self) -> GraspFormula:
-        """What carries the truth."""
         return GraspFormula(self.params, self.newtons)
-
-    def smoothed(
-        self, theta: Float[Tensor, "*#batch 2"], sigma: float | Tensor
-    ) -> Float[Tensor, "*#batch"]:
-        return self.closed_form.smoothed(theta, sigma)
-
-    def smoothed_grad(
-        self, theta: Float[Tensor, "*#batch 2"], sigma: float | Tensor
-    ) -> Float[Tensor, "*#batch 2"]:
-        return self.closed_form.smoothed_grad(theta, sigma)
-
-    def smoothed_moments(self, theta: Float[Tensor, "*#batch 2"], sigma: float | Tensor) -> Moments:
-        return self.closed_form.smoothed_moments(theta, sigma)
-
-    def jumps(self) -> Jumps:
-        return self.closed_form.jumps()
-
-    def kinks(self) -> Float[Tensor, " k"]:
-        return self.closed_form.kinks()
-
-    @property
-    def bounds(self) -> Float[Tensor, "2 2"]:
-        return self.closed_form.bounds
-
-    @property
-    def optimum(self) -> Optimum:
-        return self.closed_form.optimum
-
-    @property
-    def minimum(self) -> Optimum:
-        return self.closed_form.minimum

@@ -71,8 +71,48 @@ def lift_closed_form(params: GripperParams) -> PiecewiseLinear:
     return PiecewiseLinear((z_lo, 0.0, z_hi), (floor, top, top - z_hi), (jammed, top, floor))
 
 
+class Simulated(Objective):
+    """An objective whose value is simulated and whose truth is that of another, its closed form."""
+
+    @property
+    def closed_form(self) -> Objective:
+        """What carries the truth."""
+        raise NotImplementedError
+
+    def smoothed(
+        self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch"]:
+        return self.closed_form.smoothed(theta, sigma)
+
+    def smoothed_grad(
+        self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor
+    ) -> Float[Tensor, "*#batch d"]:
+        return self.closed_form.smoothed_grad(theta, sigma)
+
+    def smoothed_moments(self, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor) -> Moments:
+        return self.closed_form.smoothed_moments(theta, sigma)
+
+    def jumps(self) -> Jumps:
+        return self.closed_form.jumps()
+
+    def kinks(self) -> Float[Tensor, " k"]:
+        return self.closed_form.kinks()
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 d"]:
+        return self.closed_form.bounds
+
+    @property
+    def optimum(self) -> Optimum:
+        return self.closed_form.optimum
+
+    @property
+    def minimum(self) -> Optimum:
+        return self.closed_form.minimum
+
+
 @dataclass(frozen=True)
-class GripperLift(Objective):
+class GripperLift(Simulated):
     """Height of the brick at 5 s, m, as a function of z_close, m, where the hand closes.
 
     A call runs the simulator, and autograd its pathwise derivative: that of the slope, -1, which
@@ -105,38 +145,10 @@ class GripperLift(Objective):
 
     @property
     def closed_form(self) -> PiecewiseLinear:
-        """What carries the truth."""
         return lift_closed_form(self.params)
-
-    def smoothed(
-        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
-    ) -> Float[Tensor, "*#batch"]:
-        return self.closed_form.smoothed(theta, sigma)
-
-    def smoothed_grad(
-        self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor
-    ) -> Float[Tensor, "*#batch 1"]:
-        return self.closed_form.smoothed_grad(theta, sigma)
-
-    def smoothed_moments(self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor) -> Moments:
-        return self.closed_form.smoothed_moments(theta, sigma)
-
-    def jumps(self) -> Jumps:
-        return self.closed_form.jumps()
-
-    def kinks(self) -> Float[Tensor, " k"]:
-        return self.closed_form.kinks()
 
     @property
     def bounds(self) -> Float[Tensor, "2 1"]:
         """As much beyond the cliffs as the brick is high."""
         low, _, high = self.closed_form.x
         return torch.tensor([[low - high], [2 * high]], dtype=torch.float64)
-
-    @property
-    def optimum(self) -> Optimum:
-        return self.closed_form.optimum
-
-    @property
-    def minimum(self) -> Optimum:
-        return self.closed_form.minimum

@@ -9,6 +9,7 @@ from nbgrader.api import Gradebook
 from playwright.sync_api import Browser, Page, expect
 
 from course import cli
+from course.feedback import write_all
 from tests.attacks import NAME, solved, with_cells
 from tests.browser import ARTEFACTS, PATIENCE_MS, LabServer, Watch, new_page, screenshot
 from tests.classrooms import MADE, grade, submit
@@ -68,11 +69,19 @@ def test_the_formgrader_shows_the_marks_and_takes_a_person_s_points(
         points.fill("1.5")
         points.press("Tab")
     assert saved.value.ok
+    comment = page.locator(".nbgrader_cell").last.locator("textarea.comment")
+    with page.expect_response(lambda reply: reply.request.method in ("PUT", "PATCH")) as saved:
+        comment.fill("Which slope, before the last step?")
+        comment.press("Tab")
+    assert saved.value.ok
     page.locator(".nbgrader_cell").last.screenshot(path=ARTEFACTS / "formgrader_essay.png")
 
     grade(graded, "--fresh")  # grading again leaves them
     open_submission(page, graded, "emmy")
     expect(page.locator("#explain_the_fall")).to_have_value("1.5")
+    list(write_all(graded, student="emmy"))
+    told = (graded / "feedback" / "emmy" / NAME / "landscapes.txt").read_text()
+    assert "explain the fall, 1.5 of 2 points\n    Which slope, before the last step?" in told
     marks = {}
     for columns in "nbgrader", "canvas":
         target = tmp_path / f"{columns}.csv"

@@ -16,6 +16,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from course import CourseError, cli
+from course.feedback import write_all
 from course.grading import run as running
 from course.grading.rows import Row
 from course.grading.run import Options
@@ -122,11 +123,17 @@ def test_points_of_a_person_stay(graded: Path, tmp_path: Path) -> None:
     with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
         found = gradebook.find_grade("explain_the_fall", "landscapes", NAME, "explained-0")
         found.manual_score, found.needs_manual_grade = 1.5, False
+        said = gradebook.find_comment("explain_the_fall", "landscapes", NAME, "explained-0")
+        said.manual_comment = "And the second throw?"
         gradebook.db.commit()
     grade(graded, "--fresh", "--student", "explained-0")
     with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
         submission = gradebook.find_submission(NAME, "explained-0")
         assert (submission.score, submission.needs_manual_grade) == (11.5, False)
+    list(write_all(graded, student="explained-0"))
+    page = (graded / "feedback" / "explained-0" / NAME / "landscapes.txt").read_text()
+    assert "11.5 of 12 points" in page and "come on top" not in page
+    assert "explain the fall, 1.5 of 2 points\n    And the second throw?" in page
 
 
 def test_the_formgrader_finds_a_notebook_with_what_the_tests_said(graded: Path) -> None:

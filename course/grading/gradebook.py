@@ -9,12 +9,12 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
+from nbgrader.api import Gradebook, InvalidEntry, MissingEntry, SubmittedNotebook
 from sqlalchemy.exc import SQLAlchemyError
 
 from course import CourseError
 from course.files import write_whole
-from course.grading.rows import Row, TestResult
+from course.grading.rows import ByPerson, Row, TestResult
 from course.grading.source import Exercise
 from course.release import ROOT, configuration, register
 
@@ -29,6 +29,41 @@ def database(classroom: Path) -> str:
     configured = str(configuration().CourseDirectory.db_url)
     usual = f"sqlite:///{ROOT}/classroom/gradebook.db"
     return f"sqlite:///{classroom}/gradebook.db" if configured == usual else configured
+
+
+def by_person(classroom: Path) -> dict[tuple[str, str], list[ByPerson]]:
+    """For each student and assignment what the gradebook has of a person's hand, in cell order.
+
+    Raises:
+        CourseError: if the gradebook cannot be opened.
+    """
+    url = database(classroom)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return {}  # opening it would make an empty one
+    try:
+        with Gradebook(url) as gradebook:
+            return {
+                (submission.student.id, assignment.name): [
+                    entry for book in submission.notebooks for entry in _of_a_person(book)
+                ]
+                for assignment in gradebook.assignments
+                for submission in assignment.submissions
+            }
+    except SQLAlchemyError as error:
+        raise CourseError(f"the gradebook does not open: {_first(error)}") from None
+
+
+def _of_a_person(notebook: SubmittedNotebook) -> Iterator[ByPerson]:
+    comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
+    for grade in notebook.grades:
+        written, said = grade.cell.cell_type == "markdown", comments.pop(grade.name, "")
+        if written and not grade.needs_manual_grade:
+            yield ByPerson(grade.name, grade.score, grade.max_score, True, said)
+        elif written or grade.manual_score is not None or said:
+            yield ByPerson(grade.name, grade.manual_score, grade.max_score, written, said)
+    for name, said in comments.items():
+        if said:
+            yield ByPerson(name, None, 0.0, False, said)
 
 
 class Marks:

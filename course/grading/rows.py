@@ -1,9 +1,9 @@
-"""What grading says of a submission: one row, whatever the submission holds."""
+"""What grading says of a submission: one row, whatever it holds, and what a person adds to it."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 Status = Literal["graded", "duplicated cells", "timed out", "crashed", "not readable", "missing"]
 
@@ -60,3 +60,17 @@ class Row:
         if found.status not in get_args(Status):
             raise ValueError(f"status {found.status!r}; one of {', '.join(get_args(Status))}")
         return found
+
+
+class ByPerson(NamedTuple):
+    """What a person gave one cell of a submission in the formgrader.
+
+    `points` is None where nobody gave any, `most` 0 where the cell has none to give; `written`
+    tells a written answer from a test whose points a person changed. The comment is the person's.
+    """
+
+    name: str
+    points: float | None
+    most: float
+    written: bool
+    comment: str
