@@ -141,7 +141,7 @@ def _to_tensor(value: object, wanted: Tensor, named: Named) -> str:
             f"torch.zeros_like({like})" if like else f"torch.zeros(..., {_dtype(named, wanted)})"
         )
         if not math.isfinite(value):
-            return f"Make a tensor of it: torch.tensor({value}, {_dtype(named, wanted)})."
+            return f"Make a tensor of it: torch.tensor(x, {_dtype(named, wanted)})."
         return (
             f"Leave out item() and float(). A sum in a loop starts with {start}, not with 0: where "
             "there is nothing to add, the start is what comes back."

@@ -81,7 +81,7 @@ def test_a_number_for_a_tensor_is_told_of_the_start_of_a_sum() -> None:
 
 
 def test_infinity_is_told_the_way_to_a_tensor() -> None:
-    assert "torch.tensor(inf, dtype=theta.dtype)" in message(square(math.inf))
+    assert "torch.tensor(x, dtype=theta.dtype)" in message(square(math.inf))
 
 
 def test_a_wrong_value_from_a_changed_argument_says_that_it_changed() -> None:
