@@ -198,7 +198,8 @@ def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known
     if not outcome.error and not same(outcome.value, _call(f, args).value, 1e-9):
         advice = ("likely", UNSTEADY)
     rows = [("tried", show_call(f, args)), *(problem.rows or [got, ("expected", expected)])]
-    rows += [advice, ("note", _blames(f)), ("reread", reread)]
+    rows += [advice, ("note", _blames(f)), ("note", _touches(outcome, args, problem, likely))]
+    rows += [("reread", reread)]
     _failed.update({f} if inspect.isfunction(f) else ())
     text = "\n".join(row(label, text) for label, text in rows if text)
     raise CheckFailed(f"{name_of(f)}: {problem.headline}\n{text}") from outcome.error
@@ -211,6 +212,12 @@ def _blames(f: Callable) -> str:
     wrong = [name_of(g) for g in called if inspect.isfunction(g) and g is not f and g in _failed]
     them = "these do" if len(wrong) > 1 else "that does"
     return f"It calls your {' and '.join(wrong)}, and {them} not pass: mend first." * bool(wrong)
+
+
+def _touches(outcome: Outcome, args: tuple, problem: Problem, likely: str) -> str:
+    """That an unexplained wrong value may come from an argument that was changed on the way."""
+    quiet = likely or problem.headline == CHANGED or same(outcome.args, args, 0.0)
+    return "" if quiet else "It changes what it was given: no +=, *= or **= on an argument."
 
 
 def _named_arguments(f: Callable, args: tuple, known: Known) -> dict[str, object]:

@@ -33,6 +33,7 @@ CONSTANTS = {
     "100": 100.0,
     "1000": 1000.0,
 }
+NEAR = 1e-4  # of the size of the right values: an approximation, more likely than a mistake
 NAMES_SHOWN = 2  # of a factor that could be several things; more would send nobody anywhere
 
 
@@ -47,7 +48,7 @@ def compare(got: Tensor, wanted: Tensor, named: Named, within: float) -> Differe
     """How `got` differs from `wanted`, which has the same shape."""
     if not bool(got.isfinite().all() and wanted.isfinite().all()):
         return Difference("not the expected value")
-    for find in (_sign, _factor, _offset, _order):
+    for find in (_sign, _factor, _near, _offset, _order):
         if found := find(got, wanted, named, within):
             return found
     return Difference("not the expected value")
@@ -56,7 +57,8 @@ def compare(got: Tensor, wanted: Tensor, named: Named, within: float) -> Differe
 def compare_shapes(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference:
     """How `got` came by another shape than that of `wanted`."""
     headline = f"wrong shape: {tuple(got.shape)}; {tuple(wanted.shape)} is expected"
-    for find in (_transposed, _reshaped, _reduced, _not_reduced, _one_more_or_less, _other_axis):
+    finders = (_transposed, _reshaped, _reduced, _not_reduced, _one_more_or_less, _other_axis)
+    for find in (*finders, _stretched):
         if found := find(got, wanted, named, within):
             return found if found.headline else Difference(headline, found.hint)
     return Difference(headline)
@@ -105,6 +107,18 @@ def _nothing(got: Tensor, wanted: Tensor, within: float) -> Difference | None:
     if float(got.abs().max()) > within or got.numel() == 1:
         return None
     return Difference("only zeros came back", "Did the result get lost on its way to return?")
+
+
+def _near(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference | None:
+    """A value that is nearly right."""
+    off, size = float((got - wanted).abs().max()), float(wanted.abs().max())
+    if off > NEAR * size:
+        return None
+    hint = f"Near, but off by {off:.2g}. Is something rounded or cut off too early, a difference "
+    return Difference(
+        "not the expected value",
+        hint + "quotient instead of a derivative, or n where n - 1 belongs?",
+    )
 
 
 def _offset(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference | None:
@@ -177,6 +191,8 @@ def _reshaped(got: Tensor, wanted: Tensor, named: Named, within: float) -> Diffe
     if got.squeeze().shape == wanted.squeeze().shape:
         extra = got.ndim > wanted.ndim
         remedy = "squeeze or an index takes one away" if extra else "[:, None] makes one"
+        if got.ndim == 0:
+            remedy = "did a sum or a mean without an axis run over everything? Give it the axis"
         many = "many" if extra else "few"
         return Difference(
             "", f"The values are right, with an axis of length 1 too {many}: {remedy}."
@@ -196,7 +212,22 @@ def _one_more_or_less(
     for end, rest in (("first", long[1:]), ("last", long[:-1])):
         if close(short, rest, within):
             return Difference("", f"The {end} value {what}; the others are right.")
-    return Difference("", "One is missing." if short is got else "There is one too many.")
+    few = "one is missing" if short is got else "there is one too many"
+    return Difference("", f"Along the first axis {few}.")
+
+
+def _stretched(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference | None:
+    """Two shapes broadcast to a table: (n,) with (n, 1), or an axis of length 1 to more."""
+    sizes = set(got.shape)
+    table = got.ndim == wanted.ndim + 1 == 2 and sizes == set(wanted.shape) != {1}
+    pairs = list(zip(got.shape, wanted.shape, strict=False))
+    longer = got.ndim == wanted.ndim and all(
+        mine == theirs or theirs == 1 for mine, theirs in pairs
+    )
+    if not table and not longer:
+        return None
+    hint = "Two shapes were stretched to a common one. Print the shapes of what you combine: "
+    return Difference("", hint + "x[:, None] gives (n,) the axis that lets it meet (n, d) by rows.")
 
 
 def _other_axis(got: Tensor, wanted: Tensor, named: Named, within: float) -> Difference | None:

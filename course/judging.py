@@ -51,7 +51,7 @@ def mean_problem(
     outcome: Outcome, args: tuple, named: Named, mean: Tensor, sd: Tensor | None
 ) -> Problem | None:
     """What is wrong with an outcome whose rows are to have this mean and standard deviation."""
-    if problem := _returned(outcome) or _not_rows(outcome.value, mean):
+    if problem := _returned(outcome) or _not_rows(outcome.value, mean, named):
         return problem
     rows = tensor(outcome.value).double()
     if sd is not None and bool((sd > 0).all()) and not bool(rows.std(0).any()):
@@ -73,7 +73,10 @@ def _returned(outcome: Outcome) -> Problem | None:
         return Problem(f"raised {type(outcome.error).__name__}")
     value = outcome.value
     if value is None:
-        hint = "Did you forget the return statement? (.grad of what was computed is None, too.)"
+        hint = (
+            "Did you forget the return statement? What is printed is not returned. (.grad of what "
+            "was computed is None, too.)"
+        )
         return Problem("returned nothing", hint)
     if isinstance(value, complex) or (isinstance(value, Tensor) and value.is_complex()):
         hint = "In Python (-1) ** 0.5 is complex: look for a root of a negative number."
@@ -86,7 +89,7 @@ def _wrong_value(value: object, named: Named, gives: object, within: float) -> P
         return _wrong_part(value, named, gives, within)
     if isinstance(gives, Tensor) and not isinstance(value, Tensor):
         expected = f"a tensor of shape {tuple(gives.shape)}"
-        hint = _to_tensor(value, gives)
+        hint = _to_tensor(value, gives, named)
         return Problem(f"returned {in_words(value)}; {expected} is expected", hint)
     try:
         got = tensor(value)
@@ -103,8 +106,9 @@ def _wrong_value(value: object, named: Named, gives: object, within: float) -> P
 def _wrong_part(value: object, named: Named, gives: Sequence, within: float) -> Problem | None:
     """What is wrong with the first part that is, of several results."""
     if not isinstance(value, tuple | list) or len(value) != len(gives):
-        came = f"{len(value)} came back" if isinstance(value, tuple | list) else in_words(value)
-        return Problem(f"{len(gives)} results are expected, in a tuple; {came}")
+        came = f"{len(value)} results" if isinstance(value, tuple | list) else in_words(value)
+        hint = "A comma makes several results of one: return first, second."
+        return Problem(f"returned {came}; {len(gives)} results are expected, in a tuple", hint)
     for i, (part, wanted) in enumerate(zip(value, gives, strict=True), start=1):
         problem = _wrong_value(part, named, wanted, within)
         if problem is not None:
@@ -125,16 +129,22 @@ def _within(problem: Problem, where: str) -> Problem:
     )
 
 
-def _to_tensor(value: object, wanted: Tensor) -> str:
+def _to_tensor(value: object, wanted: Tensor, named: Named) -> str:
     """How a value that should be a tensor becomes one."""
     if isinstance(value, tuple):
         fits = [isinstance(x, Tensor) and x.shape == wanted.shape for x in value]
         which = ORDINALS[fits.index(True)] if True in fits[: len(ORDINALS)] else "right"
         return f"A comma after return makes several results. Return the {which} one alone."
     if isinstance(value, int | float):
+        like = _like(named, wanted, wanted.shape)
+        start = (
+            f"torch.zeros_like({like})" if like else f"torch.zeros(..., {_dtype(named, wanted)})"
+        )
+        if not math.isfinite(value):
+            return f"Make a tensor of it: torch.tensor(x, {_dtype(named, wanted)})."
         return (
-            "Leave out item() and float(). A sum in a loop starts with torch.zeros_like(theta), "
-            "not with 0: where there is nothing to add, the start is what comes back."
+            f"Leave out item() and float(). A sum in a loop starts with {start}, not with 0: where "
+            "there is nothing to add, the start is what comes back."
         )
     if isinstance(value, np.ndarray):
         return (
@@ -142,6 +152,21 @@ def _to_tensor(value: object, wanted: Tensor) -> str:
             "torch.from_numpy(result)."
         )
     return "torch.stack makes one of a list of tensors, torch.tensor of a list of numbers."
+
+
+def _like(named: Named, wanted: Tensor, shape: torch.Size | None = None) -> str:
+    """The name of an argument of the wanted dtype, and of this shape; "" if there is none."""
+    fits = (
+        name
+        for name, x in named.items()
+        if isinstance(x, Tensor) and x.dtype == wanted.dtype and shape in (None, x.shape)
+    )
+    return next(fits, "")
+
+
+def _dtype(named: Named, wanted: Tensor) -> str:
+    """How a new tensor is told its dtype."""
+    return f"dtype={like}.dtype" if (like := _like(named, wanted)) else f"dtype={wanted.dtype}"
 
 
 def _form(
@@ -158,7 +183,8 @@ def _form(
             headline, closer=lambda: compare_shapes(got.double(), wanted.double(), named, within)
         )
     if got.dtype != wanted.dtype:
-        hint = "Give a new tensor the dtype of the argument: torch.tensor(out, dtype=theta.dtype)."
+        new = f"torch.tensor(out, {_dtype(named, wanted)})"
+        hint = f"Give a new tensor the dtype of the argument: {new}, and torch.zeros likewise."
         kinds = [str(x.dtype).removeprefix("torch.") for x in (got, wanted)]
         shown = [f"{show(x)}, {kind}" for x, kind in zip((got, wanted), kinds, strict=True)]
         rows = list(zip(("returned", "expected"), shown, strict=True))
@@ -177,7 +203,8 @@ def _not_finite(got: Tensor, wanted: Tensor) -> Problem | None:
         hint = "Look for a division by 0, a logarithm of 0, or an exp of something large."
         return Problem("an infinite value (inf) came back", hint)
     if (wanted.isinf() & got.isfinite()).any():
-        return Problem("a finite value came back where infinity is expected")
+        hint = "A formula gives numbers there too: ask first whether this is such a case."
+        return Problem("a finite value came back where infinity is expected", hint)
     return None
 
 
@@ -238,12 +265,12 @@ def _place(index: tuple[int, ...], got: Tensor, named: Named) -> str:
 # --- samples --------------------------------------------------------------------------------
 
 
-def _not_rows(value: object, mean: Tensor) -> Problem | None:
+def _not_rows(value: object, mean: Tensor, named: Named) -> Problem | None:
     """Whether this is no tensor of at least two rows, each of the shape of the mean."""
     if not isinstance(value, Tensor):
         each = ", ".join(["n", *map(str, mean.shape)])
         expected = f"a tensor of shape ({each})"
-        hint = _to_tensor(value, mean)
+        hint = _to_tensor(value, mean, named)
         return Problem(f"returned {in_words(value)}; {expected} is expected", hint)
     if value.ndim == 0 or value.shape[1:] != mean.shape or len(value) < 2:
         each = ", ".join(["n", *map(str, mean.shape)])
@@ -282,7 +309,7 @@ def _trace(found: Tensor, mean: Tensor, error: Tensor, named: Named) -> str:
     if close(found, -mean, within) and size > within:
         return "The sign is wrong."
     factor = float((found * mean).sum() / (mean * mean).sum()) if size else 0.0
-    if not size or not close(found, factor * mean, within):
+    if size * abs(factor) <= within or not close(found, factor * mean, within):
         return "More samples would not help: the mean goes to the wrong value."
     names = name_number(factor, named, within / size, rough=True)
     named_ = f"{' or '.join(names)} ({factor:.3g})" if names else f"{factor:.3g}"

@@ -22,6 +22,7 @@ REMEDIES = {
     r"bitwise_(and|or)|operand type\(s\) for [&|]": (
         "& binds tighter than > and <. Put each comparison in brackets: (x > x_w) & (y < h)."
     ),
+    r"bitwise_xor|operand type\(s\) for \^": "A power is written x**2. In Python ^ is no power.",
     r"is ambiguous": (
         "`if`, `while`, `and`, `or`, `not` and a chained comparison such as a < x < b want one "
         "truth value, and a comparison of tensors holds many. torch.where chooses for each by "
@@ -37,7 +38,11 @@ REMEDIES = {
     r"must be Tensor, not (float|int)": (
         "The functions of torch take tensors. For a number there is math.cos and its like."
     ),
-    r"must match the size|not broadcast|shapes cannot be multiplied|inconsistent tensor size": (
+    r"shapes cannot be multiplied|inconsistent tensor size|of batch2 tensor": (
+        "In a product x @ y the columns of x are as many as the rows of y. Look at the order, and "
+        "at what is transposed."
+    ),
+    r"must match the size|not broadcast": (
         "Two shapes do not go together. values[:, None] gives n numbers an axis of length 1, so "
         "that shape (n, 1) times (n, d) works row by row."
     ),
@@ -45,7 +50,25 @@ REMEDIES = {
         "torch.stack joins tensors of one shape along a new axis; torch.cat joins along an axis "
         "that they have."
     ),
+    r"expects a non-empty TensorList": "The list is empty: did the loop ever run?",
     r"Dimension out of range": "dim counts the axes from 0, and this tensor has fewer of them.",
+    r"too many indices": (
+        "There are more indices than axes. A sum or a mean over an axis takes it away; "
+        "expand_as and x[None] bring it back."
+    ),
+    r"out of bounds for dimension|list index out of range": (
+        "An axis of n entries has the indices 0 to n - 1, and a loop asked for one more."
+    ),
+    r"step must be greater than zero": "A tensor has no [::-1]; x.flip(0) turns it round.",
+    r"linalg_lstsq": "lstsq returns several things; the coefficients are its .solution.",
+    r"linalg.lstsq: input.size": (
+        "lstsq wants the observations on the same axis in both: a table (..., n, 3) with a row for "
+        "each, and values (..., n, 1)."
+    ),
+    r"for [-+*/@]+=?: '(list|tuple)' and|for [-+*/@]+=?: .* and '(list|tuple)'": (
+        "A list does not calculate. torch.stack makes a tensor of a list of tensors."
+    ),
+    r"^'dict' object has no attribute": "A dictionary is asked in brackets: params['mu'].",
     r"does not require grad": (
         "Nothing here was differentiable: call requires_grad_() on a copy of the point before you "
         "compute the value. A function of comparisons alone has no graph, and its gradient is 0."

@@ -80,6 +80,18 @@ def test_a_number_for_a_tensor_is_told_of_the_start_of_a_sum() -> None:
     assert "starts with torch.zeros_like(theta), not with 0" in message(square(0))
 
 
+def test_infinity_is_told_the_way_to_a_tensor() -> None:
+    assert "torch.tensor(x, dtype=theta.dtype)" in message(square(math.inf))
+
+
+def test_a_wrong_value_from_a_changed_argument_says_that_it_changed() -> None:
+    def doubles(theta):
+        theta *= 2
+        return theta**2 + theta
+
+    assert "no +=, *= or **= on an argument" in message(doubles)
+
+
 def test_noise_of_its_own_is_found_by_calling_twice() -> None:
     said = message(lambda theta: theta**2 + torch.rand(3))
     assert "likely Two calls with the same arguments gave two results." in said

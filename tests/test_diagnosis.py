@@ -90,7 +90,7 @@ def says(expression: str, wanted: str = "rows.mean(0)", eps: torch.Tensor = EPS)
         ("g[:-1]", "wrong shape: (2,); (3,)", "The last value is missing; the others are right."),
         ("torch.cat([g, g[:1]])", "wrong shape: (4,); (3,)", "The last value is one too many"),
         ("torch.cat([g[2:], g])", "wrong shape: (4,); (3,)", "The first value is one too many"),
-        ("g.sin()[1:]", "wrong shape: (2,); (3,)", "One is missing."),
+        ("g.sin()[1:]", "wrong shape: (2,); (3,)", "Along the first axis one is missing."),
         ("g[1:]", "wrong shape: (2,); (3,)", "The first value is missing"),
         ("0 * g", "only zeros came back", "get lost"),
         ("g + 0j", "returned complex numbers", "a root of a negative number"),
@@ -135,6 +135,21 @@ def test_an_axis_is_wrong_the_other_way_round_too() -> None:
         "one number for each column of eps, and one for each row is expected: reduce over" in text
     )
     assert "dim=1" in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "wanted", "hint"),
+    [
+        ("rows.sum()", "rows.sum()[None]", "a mean without an axis run over everything?"),
+        ("values[:, None] * values.sin()", "values * values.sin()", "were stretched"),
+        ("values * values[:, None].sin()", "(values * values.sin())[:, None]", "were stretched"),
+        ("g * (1 + 1e-5 * theta)", "rows.mean(0)", "a difference quotient instead of a derivative"),
+    ],
+)
+def test_what_broadcasting_and_approximation_do_is_named(
+    wrong: str, wanted: str, hint: str
+) -> None:
+    assert hint in says(wrong, wanted)
 
 
 def test_rows_and_columns_of_a_square_are_told_apart() -> None:
@@ -202,7 +217,7 @@ def test_of_several_results_the_wrong_one_is_named() -> None:
 
     with pytest.raises(CheckFailed, match=r"^both: result 2 of 2: wrong sign\n"):
         check(both, THETA, gives=(THETA, THETA**2), known=KNOWN)
-    with pytest.raises(CheckFailed, match="2 results are expected, in a tuple; a Tensor"):
+    with pytest.raises(CheckFailed, match="returned a Tensor; 2 results are expected, in a tuple"):
         check(torch.square, THETA, gives=(THETA, THETA**2), known=KNOWN)
     check(both, THETA, gives=(THETA, -(THETA**2)), known=KNOWN)
 
@@ -343,6 +358,19 @@ def test_what_are_no_rows_is_said_before_any_statistics() -> None:
         (lambda x: no_such_name, "Is it spelled"),  # noqa: F821
         (lambda x: abs(), "more or fewer arguments"),
         (lambda x: 1 / 0, "A number that can be 0"),
+        (lambda x: x ^ 2, "A power is written x**2"),
+        (lambda x: torch.ones(2, 3) @ torch.ones(2, 3), "as many as the rows of y"),
+        (lambda x: torch.ones(2, 1, 3) @ torch.ones(2, 2, 3), "as many as the rows of y"),
+        (lambda x: torch.stack([]), "did the loop ever run?"),
+        (lambda x: x[:, :, None], "more indices than axes"),
+        (lambda x: x[3], "the indices 0 to n - 1"),
+        (lambda x: [*x][3], "the indices 0 to n - 1"),
+        (lambda x: x[::-1], "x.flip(0) turns it round"),
+        (lambda x: x @ torch.linalg.lstsq(x[:, None], x[:, None]), "its .solution"),
+        (lambda x: torch.linalg.lstsq(torch.ones(3, 4), torch.ones(4, 1)), "observations"),
+        (lambda x: [x] - x, "A list does not calculate"),
+        (lambda x: x - [x], "A list does not calculate"),
+        (lambda x: {"mu": 1}.mu, "in brackets"),
     ],
 )
 def test_an_exception_of_torch_or_python_is_explained(raises: Callable, says: str) -> None:

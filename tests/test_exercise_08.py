@@ -93,7 +93,7 @@ def test_the_pictures_of_the_silent_bug_show_what_the_text_says() -> None:
     assert float(off[:2].max()) < 5 and float(off[3:].min()) > 20
     dropped = [100 * float(share) for share in names["dropped"]]
     assert dropped[3:] == pytest.approx([1.4, 4.6, 7.5], abs=0.6)
-    assert "the 1 to 8 percent of episodes that it drops on the last three" in TEXT
+    assert "1 to 8 percent on the last three" in TEXT
     assert float(seen[-1].mean()) == pytest.approx(14, abs=0.5)
     assert float(exact[-1]) == pytest.approx(50.1, abs=0.05)
     assert float(seen[-1].std()) == pytest.approx(16, abs=0.6)

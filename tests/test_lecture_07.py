@@ -226,7 +226,7 @@ def test_equation_7_11() -> None:
     clipped_surrogate(logs, found.log_probs, weights).sum(0).mean().backward()
     assert theta.grad is not None
     assert torch.allclose(theta.grad, policy_gradient(POLICY, K, found, weights).mean(0))
-    assert says("up to 20 percent more or less of it ($c = 0.2$)")
+    assert says("by up to 20 percent ($c = 0.2$)")
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -331,13 +331,13 @@ def test_the_dial() -> None:
     assert float(error.min()) == pytest.approx(1.36, abs=5e-3)
     assert float(learning.LAMBDAS[error.argmin()]) == pytest.approx(0.4)
     assert says("the bias at $\\lambda = 0$ is $+1.17$") and says("and the noise 0.82")
-    assert says("a noise of 1.82") and says("1.36 at $\\lambda = 0.4$")
+    assert says("a noise of 1.82") and says("least in between, 1.36 at $\\lambda = 0.4$")
     many = (bias**2 + variance / 200).sqrt()
     assert float(learning.LAMBDAS[many.argmin()]) == pytest.approx(0.95) and says("moves to 0.95")
     bias, variance = learning.parts().bias_variance(1.0)
     assert float(bias.abs().max()) < 1e-9 and int(variance.argmin()) == 0
     assert float((variance[0] / 10).sqrt()) == pytest.approx(0.74, abs=5e-3)
-    assert says("$\\lambda = 0$ is best, 0.74")
+    assert says("$\\lambda = 0$ is best, with an error of 0.74")
 
 
 def test_the_moments_of_the_dial_are_those_of_flights() -> None:

@@ -135,6 +135,13 @@ def forgets_the_mean(
     return _square(F, ddF, G, ddG, sigma, b)
 
 
+def adds_the_mean(
+    F: Tensor, dF: Tensor, ddF: Tensor, G: Tensor, ddG: Tensor, sigma: float, b: Tensor
+) -> Tensor:
+    """You add dF squared. A variance is the mean square less the square of the mean."""
+    return _square(F, ddF, G, ddG, sigma, b) + dF**2
+
+
 def subtracts_the_slope_itself(
     F: Tensor, dF: Tensor, ddF: Tensor, G: Tensor, ddG: Tensor, sigma: float, b: Tensor
 ) -> Tensor:
@@ -147,6 +154,13 @@ def forgets_the_width(
 ) -> Tensor:
     """The numerator is not divided by sigma squared: each sample carries eps divided by sigma."""
     return _square(F, ddF, G, ddG, sigma, b) * sigma**2 - dF**2
+
+
+def divides_the_last_term_only(
+    F: Tensor, dF: Tensor, ddF: Tensor, G: Tensor, ddG: Tensor, sigma: float, b: Tensor
+) -> Tensor:
+    """Only b squared is divided by sigma squared. The whole numerator is: put it in brackets."""
+    return G + sigma**2 * ddG - 2 * b * (F + sigma**2 * ddF) + b**2 / sigma**2 - dF**2
 
 
 def divides_by_sigma_once(
@@ -249,6 +263,13 @@ def divides_by_n_once_more(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
     return _rows(values - others, eps, sigma)
 
 
+def subtracts_one_from_the_mean(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """A division comes before a minus: you divide by n and then subtract 1. Divide by
+    (len(values) - 1), in brackets."""
+    others = (values.sum() - values) / len(values) - 1
+    return _rows(values - others, eps, sigma)
+
+
 def divides_twice(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
     """You divide by n - 1 twice: rows of (f - mean) times n over n - 1 are what you want."""
     return _rows((values - values.mean()) / (len(values) - 1), eps, sigma)
@@ -294,6 +315,11 @@ def subtracts_from_the_rows(values: Tensor, eps: Tensor, sigma: float) -> Tensor
 def forgets_to_divide(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
     """The rows are not divided by sigma: each is (f - baseline) eps divided by sigma."""
     return sigma * _loo(values, eps, sigma)
+
+
+def multiplies_by_sigma(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """You multiply by sigma. Each row is (f - baseline) eps divided by sigma."""
+    return _loo(values, eps, 1 / sigma)
 
 
 def divides_by_the_square(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
@@ -343,6 +369,12 @@ def keeps_the_own_sample(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
     return (values[:, None] - b) * eps / sigma
 
 
+def stretches_the_suspect(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """You multiply the suspect by n over n - 1. That repairs the plain mean of the batch, where
+    all samples weigh the same. Here they do not: leave the own sample out of both sums."""
+    return keeps_the_own_sample(values, eps, sigma) * len(values) / (len(values) - 1)
+
+
 def leaves_out_above_only(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
     """You leave the own sample out of the upper sum only. Leave it out of the lower one too, or
     the baseline is too small."""
@@ -359,7 +391,8 @@ def leaves_out_below_only(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
 
 
 def weighs_by_eps(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
-    """The weights are eps itself. The best baseline weighs each score with the square of eps."""
+    """The weights are eps, or its size. The best baseline weighs each score with the square of
+    eps."""
     above = values[:, None] * eps
     b = (above.sum(0) - above) / (eps.sum(0) - eps)
     return (values[:, None] - b) * eps / sigma
@@ -385,6 +418,14 @@ def sums_all_coordinates(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
     above = values[:, None] * weight
     b = (above.sum(0) - above) / (weight.sum(0) - weight)
     return (values[:, None] - b) * eps / sigma
+
+
+def sums_without_an_axis(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """A sum without an axis runs over all coordinates as well. Sum over the samples, .sum(0): each
+    coordinate has a baseline of its own."""
+    weight = eps**2
+    above = values[:, None] * weight
+    return (values[:, None] - (above.sum() - above) / (weight.sum() - weight)) * eps / sigma
 
 
 def optimal_without_dividing(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
@@ -444,9 +485,21 @@ def divides_by_the_root(bias: Tensor, variance: Tensor, n: int) -> Tensor:
     return (bias**2 + variance / n**0.5).sqrt()
 
 
+def divides_by_one_less(bias: Tensor, variance: Tensor, n: int) -> Tensor:
+    """You divide by n - 1. That belongs into an estimate of the variance from samples; here the
+    variance is known, and the mean of n has it divided by n."""
+    return (bias**2 + variance / (n - 1)).sqrt()
+
+
 def forgets_the_root(bias: Tensor, variance: Tensor, n: int) -> Tensor:
     """This is the mean square error; its root is asked for."""
     return bias**2 + variance / n
+
+
+def halves_the_square(bias: Tensor, variance: Tensor, n: int) -> Tensor:
+    """This is half of the square. A power comes before a division, so **1 and then a 2 below the
+    line halves: the root is ** 0.5, or .sqrt()."""
+    return (bias**2 + variance / n) / 2
 
 
 def adds_the_deviations(bias: Tensor, variance: Tensor, n: int) -> Tensor:
@@ -457,6 +510,11 @@ def adds_the_deviations(bias: Tensor, variance: Tensor, n: int) -> Tensor:
 def squares_the_variance(bias: Tensor, variance: Tensor, n: int) -> Tensor:
     """You square the variance. It is a square already."""
     return (bias**2 + variance**2 / n).sqrt()
+
+
+def squares_the_share(bias: Tensor, variance: Tensor, n: int) -> Tensor:
+    """You square the variance divided by n. It is a square already."""
+    return (bias**2 + (variance / n) ** 2).sqrt()
 
 
 def forgets_the_bias(bias: Tensor, variance: Tensor, n: int) -> Tensor:
@@ -502,8 +560,10 @@ ZO_VARIANCE = Known(
     reread="lecture 05, “The variance, exactly”",
     mistakes=(
         forgets_the_mean,
+        adds_the_mean,
         subtracts_the_slope_itself,
         forgets_the_width,
+        divides_the_last_term_only,
         divides_by_sigma_once,
         divides_the_mean_too,
         forgets_the_curvature,
@@ -522,6 +582,7 @@ LOO_ZERO_ORDER = Known(
     mistakes=(
         subtracts_the_batch_mean,
         divides_by_n_once_more,
+        subtracts_one_from_the_mean,
         divides_twice,
         subtracts_nothing,
         leaves_out_the_neighbour,
@@ -530,6 +591,7 @@ LOO_ZERO_ORDER = Known(
         subtracts_backwards,
         subtracts_from_the_rows,
         forgets_to_divide,
+        multiplies_by_sigma,
         divides_by_the_square,
         averages_the_rows,
         sums_the_coordinates,
@@ -541,12 +603,14 @@ OPTIMAL_ZERO_ORDER = Known(
     reread="lecture 05, “What the batch can tell”",
     mistakes=(
         keeps_the_own_sample,
+        stretches_the_suspect,
         leaves_out_above_only,
         leaves_out_below_only,
         weighs_by_eps,
         weighs_all_alike,
         forgets_the_lower_sum,
         sums_all_coordinates,
+        sums_without_an_axis,
         optimal_without_dividing,
         optimal_backwards,
         optimal_mean,
@@ -561,9 +625,12 @@ RMSE = Known(
         forgets_n,
         divides_the_bias_too,
         divides_by_the_root,
+        divides_by_one_less,
         forgets_the_root,
+        halves_the_square,
         adds_the_deviations,
         squares_the_variance,
+        squares_the_share,
         forgets_the_bias,
         forgets_the_variance,
         subtracts_the_bias,

@@ -36,7 +36,8 @@ def forgets_the_floor(z_close: Tensor, params: Params) -> Tensor:
 
 
 def never_jams(z_close: Tensor, params: Params) -> Tensor:
-    """The lower cliff is missing: below z_lo friction jams the fingers."""
+    """Your hand holds however far below 0 it is sent: the lower cliff is missing, or z_lo is far
+    too low. Below z_lo friction jams the fingers."""
     return _reward(z_close, params, z_close <= 2 * params["half"])
 
 
@@ -62,9 +63,28 @@ def gains_below_the_table(z_close: Tensor, params: Params) -> Tensor:
     return torch.where(_holds(z_close, params), lifted, torch.full_like(z_close, params["half"]))
 
 
+def loses_below_the_table(z_close: Tensor, params: Params) -> Tensor:
+    """Below 0 your brick gets lower again. On the table nothing is gained or lost: max(z, 0), not
+    the absolute value."""
+    lifted = params["half"] + params["z_lift"] - z_close.abs()
+    return torch.where(_holds(z_close, params), lifted, torch.full_like(z_close, params["half"]))
+
+
+def takes_the_smaller(z_close: Tensor, params: Params) -> Tensor:
+    """You subtract min(z, 0), which clamp(max=0) is. max(z, 0) is clamp(min=0): nothing smaller
+    than 0 is left."""
+    lifted = params["half"] + params["z_lift"] - z_close.clamp(max=0)
+    return torch.where(_holds(z_close, params), lifted, torch.full_like(z_close, params["half"]))
+
+
 def turns_the_friction_over(z_close: Tensor, params: Params) -> Tensor:
     """Force and mu have changed places in z_lo: it is force over mu. More friction jams earlier."""
     return _between(z_close, params, -2 * params["mu"] / params["force"] * params["give"])
+
+
+def jams_on_the_table(z_close: Tensor, params: Params) -> Tensor:
+    """Your lower cliff is at 0. The hand may press on the table, down to z_lo, before it jams."""
+    return _between(z_close, params, 0.0)
 
 
 def multiplies_by_the_friction(z_close: Tensor, params: Params) -> Tensor:
@@ -87,6 +107,18 @@ def forgets_the_give(z_close: Tensor, params: Params) -> Tensor:
 def forgets_the_minus(z_close: Tensor, params: Params) -> Tensor:
     """Your z_lo lies above the table. It has a minus sign: the hand has to press to jam."""
     return _between(z_close, params, -_low(params))
+
+
+def swaps_the_cases(z_close: Tensor, params: Params) -> Tensor:
+    """The two cases have changed places: torch.where(holds, a, b) gives a where holds is true."""
+    return _reward(z_close, params, ~_holds(z_close, params))
+
+
+def knows_one_world(z_close: Tensor, params: Params) -> Tensor:
+    """Your numbers are those of one gripper. In another world the brick and the table are others:
+    take them from params."""
+    params = {"half": 25.0, "z_lift": 250.0, "force": 15.0, "mu": 0.5, "give": 0.21}
+    return _reward(z_close, params, _holds(z_close, params))
 
 
 def forgets_the_half(z_close: Tensor, params: Params) -> Tensor:
@@ -155,6 +187,13 @@ def merges_the_widths(
     """You took √(σ² + τ²) times eps. That has the right distribution, and these are other tries:
     the noise u is given, so use it."""
     return f(z[:, None] + math.hypot(sigma, tau) * eps).mean(1)
+
+
+def swaps_the_widths(
+    f: Function, z: Tensor, sigma: float, tau: float, eps: Tensor, u: Tensor
+) -> Tensor:
+    """sigma and tau have changed places: eps is scaled by sigma, u by tau."""
+    return f(z[:, None] + tau * eps + sigma * u).mean(1)
 
 
 def trusts_the_sensor(
@@ -444,7 +483,8 @@ def divides_by_sigma(grad: Grad, z0: Tensor, sigma: float, lr: float, eps: Tenso
 
 
 def multiplies_by_sigma(grad: Grad, z0: Tensor, sigma: float, lr: float, eps: Tensor) -> Tensor:
-    """You multiply the step by sigma; it is lr times the slope and nothing else."""
+    """sigma comes in once too often, in the step or with the noise. grad gets both as they are, and
+    a step is lr times the slope and nothing else."""
     return _path(lambda z, noise: z + lr * sigma * grad(z, sigma, noise), z0, eps)
 
 
@@ -493,6 +533,11 @@ def forgets_the_start(grad: Grad, z0: Tensor, sigma: float, lr: float, eps: Tens
 def stops_a_step_early(grad: Grad, z0: Tensor, sigma: float, lr: float, eps: Tensor) -> Tensor:
     """The last step is missing: with the start there are steps + 1 points."""
     return _path(lambda z, noise: z + lr * grad(z, sigma, noise), z0, eps[:-1])
+
+
+def returns_after_one_step(grad: Grad, z0: Tensor, sigma: float, lr: float, eps: Tensor) -> Tensor:
+    """Only one step was made: is the return inside the loop? It belongs below it."""
+    return _path(lambda z, noise: z + lr * grad(z, sigma, noise), z0, eps[:1])
 
 
 def returns_the_end(grad: Grad, z0: Tensor, sigma: float, lr: float, eps: Tensor) -> Tensor:
@@ -562,11 +607,16 @@ GRIPPER_REWARD = Known(
         puts_the_edge_at_half,
         lets_the_edge_slip,
         gains_below_the_table,
+        loses_below_the_table,
+        takes_the_smaller,
         turns_the_friction_over,
+        jams_on_the_table,
         multiplies_by_the_friction,
         forgets_the_two,
         forgets_the_give,
         forgets_the_minus,
+        swaps_the_cases,
+        knows_one_world,
         forgets_the_half,
         forgets_where_it_holds,
         adds_where_it_holds,
@@ -582,6 +632,7 @@ DOMAIN_RANDOMISED_VALUE = Known(
     mistakes=(
         shakes_both_alike,
         merges_the_widths,
+        swaps_the_widths,
         trusts_the_sensor,
         holds_the_hand_still,
         averages_before_f,
@@ -640,6 +691,7 @@ TRAIN_GRIPPER = Known(
         returns_the_noisy_heights,
         forgets_the_start,
         stops_a_step_early,
+        returns_after_one_step,
         returns_the_end,
         takes_columns,
         changes_in_place,

@@ -92,6 +92,22 @@ def forgets_the_noise_of_the_action(
     return _lqr_cost(K, 0.0, A, B, Q, R, W) + sigma**2 * torch.trace(R)
 
 
+def shakes_every_state(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """You add sigma squared to each state. The noise of the action reaches the states through B:
+    sigma squared B Bᵀ."""
+    noise = W + sigma**2 * torch.eye(len(A), dtype=A.dtype)
+    return _lqr_cost(K, 0.0, A, B, Q, R, noise) + sigma**2 * torch.trace(R)
+
+
+def multiplies_b_the_wrong_way(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """Bᵀ B has a row for each action. The noise of the states has one for each state: B Bᵀ."""
+    return _lqr_cost(K, 0.0, A, B, Q, R, W + sigma**2 * B.T @ B) + sigma**2 * torch.trace(R)
+
+
 def forgets_sigma(
     K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
 ) -> Tensor:
@@ -139,6 +155,31 @@ def forgets_the_wind(
 ) -> Tensor:
     """You take the trace of P. What a step brings is a gust of covariance W: the trace of P W."""
     return _lqr_cost(K, sigma, A, B, Q, R, torch.eye(len(W), dtype=W.dtype))
+
+
+def multiplies_entry_by_entry(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """P * W multiplies entry by entry. The trace is that of the matrix product, P @ W."""
+    M = A - B @ K
+    if _grows(M):
+        return _infinite()
+    P = _solve(M.T, Q + K.T @ R @ K)
+    return torch.trace(P * (W + sigma**2 * B @ B.T)) + sigma**2 * torch.trace(R)
+
+
+def solves_with_a_plus(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """Your P solves P + Mᵀ P M = S. What is still to come is added to the cost of a step, so it
+    is P = S + Mᵀ P M, and the matrix of the equation the identity less kron."""
+    M = A - B @ K
+    if _grows(M):
+        return _infinite()
+    s = len(M)
+    system = torch.eye(s * s, dtype=M.dtype) + torch.kron(M.T.contiguous(), M.T.contiguous())
+    P = torch.linalg.solve(system, (Q + K.T @ R @ K).flatten()).reshape(s, s)
+    return _cost(P, sigma, B, R, W)
 
 
 def sums_all_entries(
@@ -262,6 +303,14 @@ def adds_in_the_bracket(
     return 2 * ((R + B.T @ P @ B) @ K + B.T @ P @ A) @ Sigma
 
 
+def counts_the_gain_twice(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """You subtract Bᵀ P M, in which Bᵀ P B K stands already. With that in front it is Bᵀ P A."""
+    P, Sigma = _parts(K, sigma, A, B, Q, R, W)
+    return 2 * ((R + B.T @ P @ B) @ K - B.T @ P @ (A - B @ K)) @ Sigma
+
+
 def forgets_the_effort(
     K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
 ) -> Tensor:
@@ -305,6 +354,28 @@ def weighs_with_the_past(states: Tensor, eps: Tensor, costs: Tensor, sigma: floa
     """You sum the costs from the start up to each step. An action changes what comes after it:
     sum from the end."""
     return -_weighed(costs.cumsum(0), eps, states) / sigma
+
+
+def leaves_the_costs_turned_round(
+    states: Tensor, eps: Tensor, costs: Tensor, sigma: float
+) -> Tensor:
+    """Your sums run from the end, and so do your rows: flip the costs to go back, so that row 0 is
+    that of the first step."""
+    return -_weighed(_to_go(costs).flip(0), eps, states) / sigma
+
+
+def subtracts_the_mean(states: Tensor, eps: Tensor, costs: Tensor, sigma: float) -> Tensor:
+    """You subtract the mean of the episodes. Here nothing is subtracted; who calls this may have
+    done it already."""
+    to_go = _to_go(costs)
+    return -_weighed(to_go - to_go.mean(1, keepdim=True), eps, states) / sigma
+
+
+def multiplies_sums(states: Tensor, eps: Tensor, costs: Tensor, sigma: float) -> Tensor:
+    """You sum costs, noise and states over the steps first, and multiply the sums. Multiply in each
+    step, then sum."""
+    gathered = torch.einsum("n,na,ns->nas", _to_go(costs).sum(0), eps.sum(0), states.sum(0))
+    return -gathered / sigma
 
 
 def skips_its_own_cost(states: Tensor, eps: Tensor, costs: Tensor, sigma: float) -> Tensor:
@@ -474,12 +545,16 @@ LQR_COST = Known(
         asks_the_open_loop,
         forgets_the_shaking,
         forgets_the_noise_of_the_action,
+        shakes_every_state,
+        multiplies_b_the_wrong_way,
         forgets_sigma,
         takes_sigma_for_a_variance,
         forgets_the_cost_of_actions,
         counts_backwards,
         stops_early,
         forgets_the_wind,
+        multiplies_entry_by_entry,
+        solves_with_a_plus,
         sums_all_entries,
     ],
 )
@@ -496,6 +571,7 @@ LQR_GRAD = Known(
         takes_sigma_for_a_variance_again,
         adds_the_feedback_again,
         adds_in_the_bracket,
+        counts_the_gain_twice,
         forgets_the_effort,
         forgets_what_the_action_does,
     ],
@@ -506,6 +582,9 @@ PG_LQR = Known(
         takes_the_mean_for_plus,
         weighs_with_all_costs,
         weighs_with_the_past,
+        leaves_the_costs_turned_round,
+        subtracts_the_mean,
+        multiplies_sums,
         skips_its_own_cost,
         weighs_with_one_cost,
         sums_over_episodes,

@@ -40,6 +40,15 @@ def starts_after_the_push(rewards: Tensor, gamma: float) -> Tensor:
     return _shifted(_to_go(rewards, gamma))
 
 
+def leaves_the_last_row_empty(rewards: Tensor, gamma: float) -> Tensor:
+    """Your last row is 0, and the last reward is missing everywhere: the last push is paid for,
+    too. G of the last step is its own reward."""
+    out = torch.zeros_like(rewards)
+    for t in reversed(range(len(rewards) - 1)):
+        out[t] = rewards[t] + gamma * out[t + 1]
+    return out
+
+
 def starts_a_step_early(rewards: Tensor, gamma: float) -> Tensor:
     """Your row t starts with the reward before step t, which this push cannot have changed."""
     to_go = _to_go(rewards, gamma)
@@ -47,7 +56,8 @@ def starts_a_step_early(rewards: Tensor, gamma: float) -> Tensor:
 
 
 def gives_all_the_return(rewards: Tensor, gamma: float) -> Tensor:
-    """Every row is the whole return. Row t starts at step t."""
+    """Every row is the whole return. Row t starts at step t. (total += row gives that too, since it
+    changes the tensor that is in your list already.)"""
     return _to_go(rewards, gamma)[:1].expand_as(rewards).clone()
 
 
@@ -127,6 +137,13 @@ def changes_the_rewards(rewards: Tensor, gamma: float) -> Tensor:
 def forgets_the_half(actions: Tensor, mean: Tensor, sigma: float) -> Tensor:
     """The square is not halved: it is the squared distance divided by 2 sigma²."""
     return (-(((actions - mean) / sigma) ** 2) - _norm(sigma)).sum(-1)
+
+
+def divides_and_multiplies(actions: Tensor, mean: Tensor, sigma: float) -> Tensor:
+    """You divide by 2 and multiply by sigma squared. What is to be divided by goes in brackets:
+    (2 * sigma**2)."""
+    square = -((actions - mean) ** 2) / 2 * sigma**2
+    return (square - _norm(sigma)).sum(-1)
 
 
 def forgets_sigma_in_front(actions: Tensor, mean: Tensor, sigma: float) -> Tensor:
@@ -618,6 +635,11 @@ def averages_the_rewards(step: Step, gain: float, start: Tensor, T: int) -> Tens
     return _to_go(_rewards(step, gain, start, T), 1.0) / left
 
 
+def flies_on_from_the_reward(step: Step, gain: float, start: Tensor, T: int) -> Tensor:
+    """step returns the next state first, then the reward; you take them the other way round."""
+    return _to_go(torch.stack(_turned(step, gain, start, T)), 1.0)
+
+
 def returns_the_states(step: Step, gain: float, start: Tensor, T: int) -> Tensor:
     """You keep the states in place of the rewards: step returns the next state first, then the
     reward."""
@@ -702,6 +724,15 @@ def _calm(step: Step, act: Callable[[Tensor], Tensor], start: Tensor, T: int) ->
     return torch.stack(rewards)
 
 
+def _turned(step: Step, gain: float, state: Tensor, T: int) -> list[Tensor]:
+    """Rewards of a flight that takes each reward for the next state."""
+    rewards = []
+    for _ in range(T):
+        reward, state = step(state, gain * state)
+        rewards.append(reward)
+    return rewards
+
+
 def _rewards(step: Step, gain: float, start: Tensor, T: int) -> Tensor:
     return _calm(step, lambda state: gain * state, start, T)
 
@@ -713,6 +744,7 @@ REWARD_TO_GO = Known(
         leaves_it_turned_round,
         sums_over_the_flights,
         starts_after_the_push,
+        leaves_the_last_row_empty,
         starts_a_step_early,
         gives_all_the_return,
         returns_the_return,
@@ -733,6 +765,7 @@ LOG_PROB_GAUSSIAN = Known(
     reread="lecture 07, “The laws of motion drop out”",
     mistakes=(
         forgets_the_half,
+        divides_and_multiplies,
         forgets_sigma_in_front,
         forgets_the_constant,
         keeps_the_square_alone,
@@ -825,6 +858,7 @@ ZERO_NOISE_BASELINE = Known(
         averages_the_starts,
         flies_from_the_mean,
         averages_the_rewards,
+        flies_on_from_the_reward,
         returns_the_states,
     ),
 )
