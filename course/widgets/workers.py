@@ -60,7 +60,7 @@ def workers(noise: Noise | None = None, update: Update | None = None) -> Figure:
         rank = [int(torch.linalg.matrix_rank(e)) for e in eps]
         return Picture(
             panels={
-                "wire": _wire(paths, sent),
+                "wire": _wire(paths, sent, digits=update is not None),
                 "plane": [*_hill(), *_members(path, eps), *_mean(path)],
             },
             readout=[
@@ -83,7 +83,8 @@ def workers(noise: Noise | None = None, update: Update | None = None) -> Figure:
         else "Your crew: does it stay together, to the last bit?",
         "Press play, or take single steps. Then give all workers one seed and play again.",
         [
-            Column([Panel("wire", "Workers and the wire", "*f*(*x*_{+}) − *f*(*x*_{−}), then *θ*",
+            Column([Panel("wire", "Workers and the wire",
+                          "*f*(*x*_{+}) − *f*(*x*_{−}), then *θ*" + "_{1}" * bool(update),
                           Axis(0, 1, ()), Axis(0.4, MOST + 0.6, ()), margin=8)]),
             Column([Panel("plane", "The hill", "all members, and the path of *θ*",
                           Axis(-1.6, 1.6, 3), Axis(-1.3, 1.3, 3), scene=True)]),
@@ -168,7 +169,7 @@ def _noise(seed: int, generation: int, worker: int) -> Tensor:
     return normal(seed, range(row, row + 1), 2, dtype=torch.float64)
 
 
-def _wire(paths: Tensor, sent: Tensor) -> list[m.Mark]:
+def _wire(paths: Tensor, sent: Tensor, digits: bool) -> list[m.Mark]:
     marks = [m.line([0.56, 0.56], [0.6, MOST + 0.4], "ground")]
     for i in range(sent.shape[1]):
         y = MOST - i
@@ -176,11 +177,27 @@ def _wire(paths: Tensor, sent: Tensor) -> list[m.Mark]:
             m.line([0.14, 0.94], [y, y], "guide"),
             m.text(0, y, f"worker {i}", "ink", dy=4),
             _number(sent[:, i], y),
-            m.text([0.64] * (STEPS + 1), [y] * (STEPS + 1),
-                   [_point(paths[k // 3, i]) for k in range(STEPS + 1)], "gradient", dy=4,
-                   t=list(range(STEPS + 1))),
+            *(_digits(paths, i, y) if digits
+              else [_held([_point(path[i]) for path in paths], y, "gradient")]),
         ]  # fmt: skip
     return marks
+
+
+def _held(words: list[str], y: float, role: str) -> m.Mark:
+    """What a worker holds in each generation, right of the wire."""
+    times = list(range(STEPS + 1))
+    texts = [words[k // 3] for k in times]
+    return m.text([0.64] * len(times), [y] * len(times), texts, role, dy=4, t=times)
+
+
+def _digits(paths: Tensor, i: int, y: float) -> list[m.Mark]:
+    """All digits of a worker's first parameter, red where they are not those of worker 0."""
+    words = [f"{x:+.16f}".replace("-", "−") for x in paths[:, i, 0].tolist()]
+    same = (paths[:, i, 0] == paths[:, 0, 0]).tolist()
+    return [
+        _held([word * agrees for word, agrees in zip(words, same, strict=True)], y, "gradient"),
+        _held([word * (not agrees) for word, agrees in zip(words, same, strict=True)], y, "wrong"),
+    ]
 
 
 def _number(sent: Tensor, y: float) -> m.Mark:
