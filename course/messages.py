@@ -152,6 +152,10 @@ def show(x: object) -> str:
         items = [show(item) for item in x[:NUMBERS_SHOWN]]
         inside = ", ".join(items if len(x) <= NUMBERS_SHOWN else [*items, "..."])
         return f"({inside})" if isinstance(x, tuple) else f"[{inside}]"
+    if isinstance(x, dict):  # in its own order
+        few = list(x.items())[:NUMBERS_SHOWN]
+        items = [f"{show(key)}: {show(value)}" for key, value in few]
+        return "{" + ", ".join([*items, "..."] if len(x) > len(few) else items) + "}"
     if isinstance(x, float | np.floating):
         text = f"{x:.6g}"
         return f"{text}." if text.lstrip("-").isdigit() else text

@@ -1,4 +1,4 @@
-"""A student in JupyterLab: exercise 01 wrong, then right, then Validate; 06 up to its lift."""
+"""A student in JupyterLab: exercise 01 wrong, then right, then Validate; last figures of others."""
 
 import re
 
@@ -151,3 +151,34 @@ def test_drone_pole_and_hand_of_exercise_07_learn_by_the_student_s_weights(
                 slider.press("End")
         expect(figure.locator(".sc-readout")).to_contain_text(re.compile(said))
         screenshot(page, f"exercise_07_{name}")
+
+
+def test_the_crew_of_exercise_09_stays_together_and_balances_the_pole(
+    page: Page, lab_server: LabServer
+) -> None:
+    solved = {cell.id: cell.source for cell in read("solutions", "09_nes").cells}
+    open_notebook(page, "exercises/09_nes/nes.ipynb")
+    for name in ("setup", "centered_ranks", "shared_seed_update", "worker_eps", "train_nes"):
+        run_cell(page, name)
+    expect(run_cell(page, "crew")).to_have_text("worker_eps: not started")
+    expect(run_cell(page, "pole")).to_have_text("worker_eps: not started")
+    answer(page, "worker_eps", solved["worker_eps"])
+    arriving = solved["shared_seed_update"].replace("sorted(scalars)", "scalars")
+    for source, said in (
+        (solved["shared_seed_update"], "one θ at all 6, to the last bit"),
+        (arriving, re.compile(r"\d different θ at 6 workers")),
+    ):
+        answer(page, "shared_seed_update", source)
+        figure = run_cell(page, "crew").locator(".sc-figure")
+        expect(figure).to_be_visible(timeout=PATIENCE_MS)
+        figure.locator("input[data-control=clock]").press("End")
+        expect(figure.locator(".sc-readout")).to_contain_text(said)
+        screenshot(page, f"exercise_09_crew_{'right' if source != arriving else 'wrong'}")
+    for name in ("centered_ranks", "train_nes"):
+        answer(page, name, solved[name])
+    figure = run_cell(page, "pole").locator(".sc-figure")
+    expect(figure).to_be_visible(timeout=PATIENCE_MS)
+    for name in ("generation", "clock"):
+        figure.locator(f"input[data-control={name}]").press("End")
+    expect(figure.locator(".sc-readout")).to_contain_text("θ itself holds for 500 steps, all")
+    screenshot(page, "exercise_09_pole")
