@@ -77,7 +77,7 @@ class Batches(NamedTuple):
 
     eps: Float[Tensor, "R n"]
     values: Float[Tensor, "R n"]
-    mirrored: Float[Tensor, "R n"]  # f at θ - σε
+    mirrored: Float[Tensor, "R half"]  # f at θ - σε, of the first half of each batch
     first: Float[Tensor, "R n 1"]  # slopes
     sigma: float
     jumps: float  # what the jumps add to the mean of the slopes
@@ -92,7 +92,12 @@ class Batches(NamedTuple):
 
     def upto(self, n: int) -> "Batches":
         """The first n samples of each batch."""
-        return Batches(*(part[:, :n] for part in self[:4]), *self[4:])
+        return self._replace(
+            eps=self.eps[:, :n],
+            values=self.values[:, :n],
+            mirrored=self.mirrored[:, : n // 2],
+            first=self.first[:, :n],
+        )
 
 
 @cache
@@ -100,11 +105,12 @@ def batches(task: str, n: int, seed: int) -> Batches:
     """REPEATS batches of n samples of one of TASKS."""
     one = TASKS[task]
     eps = normal(seed, REPEATS * n, 1, dtype=torch.float64)
-    values, mirrored = (one.f(one.at + side * one.sigma * eps) for side in (1, -1))
     first = slope(one.f, one.at + one.sigma * eps).reshape(REPEATS, n, 1)
-    flat = (part.reshape(REPEATS, n) for part in (eps, values, mirrored))
+    values = one.f(one.at + one.sigma * eps).reshape(REPEATS, n)
+    eps = eps.reshape(REPEATS, n)
+    mirrored = one.f((one.at - one.sigma * eps[:, : n // 2])[..., None])
     jumps = float(boundary_term(one.f.jumps(), one.at, one.sigma))
-    return Batches(*flat, first, one.sigma, jumps, one.truth)
+    return Batches(eps, values, mirrored, first, one.sigma, jumps, one.truth)
 
 
 # --- rules --------------------------------------------------------------------------------
@@ -123,7 +129,7 @@ def scores(b: Batches) -> Tensor:
 def pairs(b: Batches) -> Tensor:
     """Antithetic pairs, half as many as there are samples: at equal cost."""
     half = b.values.shape[-1] // 2
-    rows = (b.values - b.mirrored)[:, :half] * b.eps[:, :half]
+    rows = (b.values[:, :half] - b.mirrored) * b.eps[:, :half]
     return rows.mean(-1) / (2 * b.sigma)
 
 
