@@ -64,9 +64,9 @@ def mixture() -> Figure:
                 "error": [
                     *(_exact(TASKS[now.task].mixing(n), n, top) if now.shown else []),
                     m.line([now.alpha, now.alpha], [0, min(root.rmse, top)], "guide"),
-                    *(m.measured(a, e.rmse, 2 * e.standard_error, "sample")
+                    *(m.measured(a, e.rmse, 2 * e.standard_error, "sample",
+                                 kind="mean" if a == now.alpha else "point")
                       for a, e in zip(tried, found, strict=True) if e.rmse < top),
-                    m.points(now.alpha, min(root.rmse, top), "sample", kind="current"),
                     m.handle(now.alpha, 0, {"x": "alpha"}, core=False,
                              arrows=[(1, 0), (-1, 0)]),
                 ],
@@ -125,7 +125,7 @@ def _exact(mix: Mixing, n: int, top: float) -> list[Mark]:
     quiet, near = float(mix.quietest), float(mix.nearest(n))
     lows = [
         (quiet, float((mix.variance(quiet) / n).sqrt()), "objective", "least spread", -10),
-        (near, float(mix.rmse(near, n)), "truth", "least error", 22),
+        (near, float(mix.rmse(near, n)), "truth", "least error", -34),
     ]
     marks = [m.curve(ALPHA, y.where(y < top, torch.nan), role, dash=dash)
              for y, role, dash in lines.values()]  # fmt: skip

@@ -70,7 +70,7 @@ def rules(mine: Mine | None = None) -> Figure:
         chosen = now.rule if mine is None else "yours"
         here = {name: found(now.task, name, n, seed) for name in every}
         along = [found(now.task, chosen, k, seed) for k in BUDGETS]
-        best = min(here, key=lambda name: here[name].rmse)
+        nearest = min(here, key=lambda name: here[name].rmse)
         low, high = RANGES[now.task]
         return Picture(
             panels={
@@ -80,13 +80,12 @@ def rules(mine: Mine | None = None) -> Figure:
                     *_measured(BUDGETS, along, low, high),
                     m.value("x", n, f"{n}", "ink"),
                 ],
-                "league": league(every, here, chosen, low, high),
+                "league": league(every, here, chosen, nearest, low, high),
             },
             readout=[
                 f"{chosen} **{here[chosen].rmse:.3g}** ± {here[chosen].standard_error:.1g}",
                 f"first-order **{here['first-order'].rmse:.3g}**",
                 f"zero-order **{here['zero-order'].rmse:.3g}**",
-                f"nearest here: **{best}**",
             ],
             aside=f"{REPEATS if mine is None else CALLS} batches of {n}",
             alt=f"The error of the rule {chosen} and of both plain estimates over the number of "
@@ -115,18 +114,25 @@ def rules(mine: Mine | None = None) -> Figure:
 
 
 def league(
-    every: dict[str, Rule], here: dict[str, Error], chosen: str, low: float, high: float
+    every: dict[str, Rule],
+    here: dict[str, Error],
+    chosen: str,
+    nearest: str,
+    low: float,
+    high: float,
 ) -> list[Mark]:
-    """A row for each rule: its name and its error, a ring with two standard errors."""
-    best = min(here, key=lambda name: here[name].rmse)
+    """A row for each rule: its name and its error, a ring with two standard errors.
+
+    The chosen one is orange, the name of the nearest bold.
+    """
     marks = []
     for k, (name, error) in enumerate(here.items()):
         row = len(here) - k - 0.5
         role = "sample" if name == chosen else every[name].role
         at = min(max(error.rmse, low), high)
         marks += [
-            m.text(low, row, name, "ink" if name == best else "second", dx=-12, dy=4,
-                   align="right", bold=name == best),
+            m.text(low, row, name, "ink" if name == nearest else "second", dx=-12,
+                   dy=4, align="right", bold=name == nearest),
             m.measured(at, row, 2 * error.standard_error, role, axis="x",
                        kind="mean" if name == chosen else "point"),
             m.text(at, row, _short(error.rmse), role, dx=12 + 60 * (error.standard_error > at / 4),
