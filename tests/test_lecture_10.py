@@ -13,6 +13,9 @@ from scipy.stats import norm
 from torch import Tensor
 
 from course import lab
+from course.widgets.alarms import LANDSCAPES as ALARMS
+from course.widgets.alarms import alarm
+from course.widgets.alarms import noise as alarm_noise
 from course.widgets.contest import (
     REPEATS,
     RULES,
@@ -54,6 +57,7 @@ from smoothlib import (
     minimum_variance,
     mixing_exact,
     normal,
+    shows_a_jump,
     switched,
     unexplained,
     variance_exact,
@@ -100,7 +104,7 @@ def test_every_numbered_equation_has_a_test() -> None:
 
 def test_figures_are_numbered_in_order() -> None:
     numbers = [int(n) for n in re.findall(r"\*\*Figure (\d+)\*?\*?[.\s]", PROSE.text)]
-    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 5
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 6
 
 
 # --- the equations ------------------------------------------------------------------------
@@ -356,7 +360,7 @@ def test_the_mistake_of_least_variance() -> None:
 def test_how_often_the_alarm_rings() -> None:
     names: dict = {}
     exec(CELL["tasks"], names)
-    exec(CELL["alarm"], names)
+    exec(CELL["alarm-shares"], names)
     found = {name: share.tolist() for name, share in names["alarms"].items()}
     for name in ("ball over the wall", "gripper"):
         assert found[name][0] > 0.33 and found[name][3:] == [1, 1, 1]
@@ -369,6 +373,44 @@ def test_how_often_the_alarm_rings() -> None:
     assert found["steep ramp"][2] == pytest.approx(0.87, abs=0.01)
     assert found["steep ramp"][5] == pytest.approx(0.43, abs=0.01)
     assert says("in 87 % of the batches of 20") and says("43 % at 200")
+
+
+def test_the_alarm_in_the_figure() -> None:
+    figure = alarm()
+    seen = {
+        (what, z, n): figure.answer(what=what, z=z, n=float(n))
+        for what, z, n in (
+            ("a jump", 1.0, 50),
+            ("a jump", 0.0, 50),
+            ("a jump", 2.0, 50),
+            ("a jump", 2.0, 200),
+            ("waves", 1.0, 50),
+            ("a steep ramp", 1.0, 50),
+            ("a steep ramp", 1.0, 200),
+        )
+    }
+    shares = [int(re.findall(r"(\d+) %", picture.aside)[0]) for picture in seen.values()]
+    assert shares == [88, 100, 1, 20, 0, 49, 10]
+    first, wave = seen["a jump", 1.0, 50].readout, seen["waves", 1.0, 50].readout
+    assert "**1.16**" in first[0] and "**0.25**" in first[1] and "alarm" in first[2]
+    assert "**0.72**" in wave[0] and "**3.86**" in wave[1] and says("by 0.72")
+    assert says("in 88 % of the batches the alarm rings") and says("would explain 3.86")
+    assert says("rings in 20 % of the batches") and says("in 10 % of those of 200")
+    truth = 0.5 + 2 * norm.pdf(2.0)
+    assert truth == pytest.approx(0.608, abs=5e-4) and says("where 0.608 is right")
+    assert 1 - 0.5 / truth == pytest.approx(0.18, abs=0.005) and says("18 % too little")
+
+
+@pytest.mark.parametrize("what", ALARMS)
+def test_the_alarm_of_the_figure_is_that_of_smoothlib(what: str) -> None:
+    f, z, n = ALARMS[what], 1.0, 30
+    alarms = 0
+    for eps in alarm_noise(0)[:, :n]:
+        x = eps[:, None]
+        rows = slope(lambda x: f(x[..., 0], z), x)
+        alarms += shows_a_jump(f(eps, z), rows, 1.0)
+    picture = alarm().answer(what=what, z=z, n=float(n))
+    assert picture.aside == f"rings in **{100 * alarms / 200:.0f} %** of batches"
 
 
 def test_how_often_the_interval_holds_the_truth() -> None:

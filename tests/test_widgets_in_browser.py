@@ -109,6 +109,7 @@ FIGURES = {
     },
     "10_choosing": {
         "mixture": "How much of the quiet estimate would you take?",
+        "alarm": "Do the slopes explain what the scores do?",
         "rules": "Which rule comes nearest, with how many samples?",
         "own_rule": "Your rule: how near does it come?",
         "winners": "Which rule comes nearest, on which task?",

@@ -1,5 +1,6 @@
 """Interactive figures of the lectures, one function each."""
 
+from course.widgets.alarms import alarm
 from course.widgets.annealing import anneal, climb_the_average
 from course.widgets.balancing import balance
 from course.widgets.climbing import ascent, many_starts

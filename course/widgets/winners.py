@@ -125,7 +125,7 @@ def winners(mine: Mine | None = None) -> Figure:
         [
             Choice("setting", "Budget", {name: View() for name in SETTINGS}, start),
             Slider("z", "distance of the jump in sigma", "*z*", 0, FAR, 1.0, 0.05, under="map"),
-            Slider("jump", "height of the jump", "*Δ*", LOW, HIGH, 1.8, format=".2g", log=True),
+            Slider("jump", "height of the jump", "*Δ*", LOW, HIGH, 1.3, format=".2g", log=True),
             Toggle("shown", "Fill the map", "Only what I tried"),
         ],
         draw,
