@@ -79,14 +79,18 @@ from smoothlib.landscapes import (
     ThreeHumpCamel,
     Wiggle,
 )
+from smoothlib.lq_episode import LQEpisode
 from smoothlib.lqr import LQR, Episodes, Regulator
 from smoothlib.mixtures import (
+    Mixing,
     alpha_order,
     bias_guarded,
     inverse_variance,
     minimum_variance,
+    mixing_exact,
     shows_a_jump,
     switched,
+    unexplained,
 )
 from smoothlib.noise import normal
 from smoothlib.norms import L1, EuclideanNorm
@@ -173,8 +177,10 @@ __all__ = [
     "HeavisideAny",
     "Interval",
     "Jumps",
+    "LQEpisode",
     "Linear",
     "LinearQuadratic",
+    "Mixing",
     "Moments",
     "MomentumTransfer",
     "Objective",
@@ -231,6 +237,7 @@ __all__ = [
     "measure_valued",
     "minimum_norm",
     "minimum_variance",
+    "mixing_exact",
     "no_baseline",
     "noise",
     "normal",
@@ -255,6 +262,7 @@ __all__ = [
     "sweep",
     "switched",
     "time_baseline",
+    "unexplained",
     "uniform_boundary",
     "utilities",
     "variance_exact",

@@ -307,15 +307,15 @@ def empirical_bernstein_interval(
     return Interval(found.mean - reach, found.mean + reach)
 
 
-def confidence_radius(found: Estimate, confidence: float = 0.95) -> Float[Tensor, ""]:
-    """r with P(‖mean - E‖ <= r) >= confidence, for large n: all coordinates of (d,) at once.
+def confidence_radius(found: Estimate, confidence: float = 0.95) -> Float[Tensor, "*batch"]:
+    """r with P(‖mean - E‖ <= r) >= confidence, for large n: all coordinates of (*batch, d) at once.
 
     r² = z² Σ standard_error_i², z the normal quantile at 1 - (1 - confidence)/(2d): an interval
     for every coordinate, and Bonferroni. It fails where `normal_interval` does.
     """
     check_confidence(confidence)
-    tail = (1 - confidence) / found.mean.numel()
-    return _quantile(1 - tail) * found.standard_error.norm()
+    tail = (1 - confidence) / found.mean.shape[-1]
+    return _quantile(1 - tail) * found.standard_error.norm(dim=-1)
 
 
 def check_confidence(confidence: float) -> None:

@@ -20,6 +20,7 @@ from smoothlib import (
     Heaviside,
     HeavisideAll,
     HeavisideAny,
+    LQEpisode,
     MomentumTransfer,
     Objective,
     PassFailBar,
@@ -257,6 +258,13 @@ PROBLEMS = THROWS | {
         slope=lambda x: -0.1 * x,
         scale=1.0,
         edges=(2.95, 3.05),
+    ),
+    "stick": Problem(
+        LQEpisode(a=1.1, b=1.0, q=1.0, r=0.5, W=1.0, steps=2),
+        value=lambda x: -(1 + x**2 / 2) * (2 + (1.1 - x) ** 2) / 2,
+        slope=lambda x: -x * (2 + (1.1 - x) ** 2) / 2 + (1 + x**2 / 2) * (1.1 - x),
+        scale=20.0,
+        edges=(),
     ),
     "quadratic": Problem(Quadratic(), lambda x: x**2 / 2, lambda x: x, scale=1.0, edges=()),
     "quadratic, dome": Problem(

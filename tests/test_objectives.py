@@ -158,9 +158,10 @@ def test_breaks_hold_every_bend_of_the_account(problem: Problem) -> None:
 # Problems whose f does not say where it is largest, or smallest: it is nowhere, or not known.
 WITHOUT = {
     "optimum": {"abs", "norm of one", "quadratic", "spike by parts", "step by parts",
-                "wall - ball", "wall - gripper", "wiggle", "wiggle, dome"},
+                "stick", "wall - ball", "wall - gripper", "wiggle", "wiggle, dome"},
     "minimum": {"-abs", "2 wall + 1", "all of one", "any of one", "quadratic, dome", "spike",
-                "spike by parts", "step by parts", "tent", "wall", "wall - ball", "wall - gripper",
+                "spike by parts", "step by parts", "stick", "tent", "wall", "wall - ball",
+                "wall - gripper",
                 "wall below the hand", "wall far below", "wall just cleared", "wall, one cliff",
                 "wiggle", "wiggle, dome", "zigzag"},
 }  # fmt: skip

@@ -107,6 +107,13 @@ FIGURES = {
         "settings": "Yours: in how many cells does it learn?",
         "workers": "How can workers agree on a step when each of them sends one number?",
     },
+    "10_choosing": {
+        "mixture": "How much of the quiet estimate would you take?",
+        "alarm": "Do the slopes explain what the scores do?",
+        "rules": "Which rule comes nearest, with how many samples?",
+        "own_rule": "Your rule: how near does it come?",
+        "winners": "Which rule comes nearest, on which task?",
+    },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
 WITHOUT_HANDLES = {
@@ -132,6 +139,8 @@ WITHOUT_HANDLES = {
     "generations",
     "settings",
     "workers",
+    "rules",
+    "own_rule",
 }
 
 

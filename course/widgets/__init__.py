@@ -1,5 +1,6 @@
 """Interactive figures of the lectures, one function each."""
 
+from course.widgets.alarms import alarm
 from course.widgets.annealing import anneal, climb_the_average
 from course.widgets.balancing import balance
 from course.widgets.climbing import ascent, many_starts
@@ -10,9 +11,11 @@ from course.widgets.gains import average_of_gains, descend
 from course.widgets.grasping import noisy_lift, robust_grasp, what_smooths
 from course.widgets.gripper import lift, watch
 from course.widgets.learning import lambda_dial, learn_to_hover
+from course.widgets.mixing import mixture
 from course.widgets.populations import natural, population
 from course.widgets.ramps import stiff_ramp
 from course.widgets.regulating import cliff, steer, two_noises
+from course.widgets.rules import rules
 from course.widgets.scores import areas, baselines, votes
 from course.widgets.shaping import shaping
 from course.widgets.slopes import slope_of_the_mean, two_gradients, wrong_way
@@ -24,5 +27,6 @@ from course.widgets.training import train, train_yours, watch_training
 from course.widgets.tuning import settings, watch_generations
 from course.widgets.variances import batch_baselines, measured_bias, variances, which_wins
 from course.widgets.weighing import credit, debt, which_baseline
+from course.widgets.winners import winners
 from course.widgets.witnesses import printed_slope
 from course.widgets.workers import workers

@@ -5,10 +5,10 @@ A figure is a question, panels, controls and a function
     draw(now) -> Picture
 
 which is called with the values of the controls (`now.theta`, ...) whenever a hand moves one, and
-returns what each panel shows. `now.earlier` are the last places at which a hand let go, with the
-values of the sliders there, and `now.tries` is how many there were. The browser holds no
-mathematics; it draws the newest picture that Python has finished and never queues more than one
-question.
+returns what each panel shows. `now.earlier` are the last places, as many as `ghosts`, at which a
+hand let go, with the values of the sliders there, and `now.tries` is how many there were. The
+browser holds no mathematics; it draws the newest picture that Python has finished and never queues
+more than one question.
 """
 
 import json
@@ -196,10 +196,11 @@ class Figure(anywidget.AnyWidget):
         controls: Sequence[Control],
         draw: Callable[[SimpleNamespace], Picture],
         clock: Clock | None = None,
+        ghosts: int = GHOSTS,
     ) -> None:
         start: dict[str, Any] = {c.name: c.start for c in controls}
         start |= {c.name: float(c.start) for c in controls if isinstance(c, Slider)}
-        self._draw = draw
+        self._draw, self._ghosts = draw, ghosts
         self._values = dict(start)
         self._sliders = [control.name for control in controls if isinstance(control, Slider)]
         self._starts = {c.name: _starts(c, controls) for c in controls if isinstance(c, Choice)}
@@ -247,7 +248,9 @@ class Figure(anywidget.AnyWidget):
 
     def _picture(self) -> Picture:
         here = self._position()
-        earlier = [SimpleNamespace(**there) for there in self._tries if there != here][-GHOSTS:]
+        earlier = [SimpleNamespace(**there) for there in self._tries if there != here][
+            -self._ghosts :
+        ]
         return self._draw(SimpleNamespace(**self._values, earlier=earlier, tries=len(self._tries)))
 
     def _header(self, seq: int) -> dict[str, Any]:
