@@ -27,7 +27,9 @@ from course.widgets.contest import (
     exact,
     measured,
 )
-from course.widgets.rules import FINE
+from course.widgets.figure import Picture
+from course.widgets.mixing import mixture
+from course.widgets.rules import FINE, rules
 from course.widgets.winners import (
     CELLS,
     CONTEST,
@@ -38,6 +40,7 @@ from course.widgets.winners import (
     drawn,
     task_of,
     winner,
+    winners,
     worst,
 )
 from smoothlib import (
@@ -69,6 +72,7 @@ from tests.prose import Prose
 PROSE = Prose("10_choosing")
 says = PROSE.says
 LECTURE = nbformat.read(lab.REPO / "lectures" / "10_choosing.ipynb", as_version=4)
+MINE = [c.source for c in LECTURE.cells][: [c.id for c in LECTURE.cells].index("tools")]
 CELL = {cell.id: cell.source for cell in LECTURE.cells}
 WALL, STICK, RAMP = TASKS["ball over the wall"], TASKS["balanced stick"], TASKS["steep ramp"]
 EQUATIONS = 11  # those of this half; the other half counts on
@@ -96,15 +100,14 @@ def error(rule: str, task: str, n: int) -> float:
 
 
 def test_every_numbered_equation_has_a_test() -> None:
-    first = [c.source for c in LECTURE.cells][: [c.id for c in LECTURE.cells].index("tools")]
-    tags = re.findall(r"\\tag\{10\.(\d+)\}", "\n".join(first))
+    tags = re.findall(r"\\tag\{10\.(\d+)\}", "\n".join(MINE))
     assert tags == [str(k) for k in range(1, EQUATIONS + 1)]
     assert [k for k in tags if f"test_equation_10_{k}" not in globals()] == []
 
 
 def test_figures_are_numbered_in_order() -> None:
-    numbers = [int(n) for n in re.findall(r"\*\*Figure (\d+)\*?\*?[.\s]", PROSE.text)]
-    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 6
+    text = "\n\n".join(MINE)
+    assert re.findall(r"\*\*Figure (\d+)\*?\*?[.\s]", text) == list("12345")
 
 
 # --- the equations ------------------------------------------------------------------------
@@ -594,3 +597,53 @@ def test_a_rule_of_the_reader_must_return_one_number() -> None:
     rule = asked(lambda first, zero: first)
     with pytest.raises(ValueError, match="shape \\(8, 1\\); one gradient is wanted"):
         rule.estimate(batches("ripples", 8, 0))
+
+
+# --- the figures --------------------------------------------------------------------------
+
+
+def test_the_mixture_says_how_far_it_is_off() -> None:
+    figure = mixture()
+    quiet = figure.answer(alpha=1.0, n=50.0)
+    off = float(re.findall(r"\*\*(.+?)\*\*", quiet.readout[1])[0])
+    assert off == pytest.approx(-30.2, abs=0.3) and says("off by $-30.2$")
+    rings = [mark for mark in quiet.panels["error"] if mark["mark"] == "measured"]
+    assert len(rings) == 2  # the start, and here
+    curves = figure.answer(shown=True).panels["error"]
+    assert [m["text"][0] for m in curves if m["mark"] == "text"][:2] == [
+        "least spread",
+        "least error",
+    ]
+    stick = figure.answer(task="balanced stick")
+    assert len([mark for mark in stick.panels["error"] if mark["mark"] == "measured"]) == 1
+
+
+def cells_filled(picture: Picture) -> int:
+    return int(re.findall(r"\*\*(\d+)\*\* of 30", picture.readout[1])[0])
+
+
+def test_the_map_keeps_what_was_tried_until_the_budget_changes() -> None:
+    figure = winners()
+    for k, (z, jump) in enumerate(((1.0, 10.0), (3.0, 10.0), (3.0, 0.2), (3.1, 0.2)), start=2):
+        assert cells_filled(figure.answer(z=z, jump=jump)) == min(k, 4)
+    full = figure.answer(shown=True)
+    assert cells_filled(full) == 30 and not full.unfinished
+    assert cells_filled(figure.answer(shown=False)) == 4
+    assert cells_filled(figure.answer(setting="10 tries")) == 1
+
+
+def test_a_rule_of_the_reader_fills_the_map_bit_by_bit() -> None:
+    figure = winners(lambda first, zero: zero.mean())
+    picture, answers = figure.answer(shown=True), 1
+    while picture.unfinished:
+        picture, answers = figure.answer(), answers + 1
+    assert cells_filled(picture) == 30 and 1 < answers <= 6
+    assert "yours" in picture.readout[2]
+
+
+def test_the_figure_of_rules_takes_a_rule_of_the_reader() -> None:
+    picture = rules(lambda first, zero: first.mean()).answer(n=64.0)
+    assert picture.readout[0].startswith("yours **30.") and "60 batches of 64" in picture.aside
+    for name in RULES:
+        if name not in ("first-order", "zero-order"):
+            assert rules().answer(rule=name).readout[0].startswith(name)

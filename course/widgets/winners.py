@@ -248,4 +248,12 @@ def _line(n: int, kappa: float) -> tuple[Tensor, Tensor]:
 
 
 def _border(n: int, kappa: float) -> list[Mark]:
-    return [m.curve(*_line(n, kappa), "truth", dash=(7, 5))]
+    z, height = _line(n, kappa)
+    seen = height.isfinite().nonzero()[:, 0]
+    if not len(seen):
+        return []
+    end = int(seen[-1])
+    return [
+        m.curve(z, height, "truth", dash=(7, 5)),
+        m.text(float(z[end]), float(height[end]), "(10.11)", "truth", dx=8, dy=26),
+    ]
