@@ -17,6 +17,7 @@ from course.widgets.alarms import LANDSCAPES as ALARMS
 from course.widgets.alarms import alarm
 from course.widgets.alarms import noise as alarm_noise
 from course.widgets.contest import (
+    CALLS,
     REPEATS,
     RULES,
     SHARE,
@@ -26,6 +27,7 @@ from course.widgets.contest import (
     batches,
     exact,
     measured,
+    trial,
 )
 from course.widgets.figure import Picture
 from course.widgets.mixing import mixture
@@ -38,6 +40,7 @@ from course.widgets.winners import (
     border,
     cell_of,
     drawn,
+    noise,
     task_of,
     winner,
     winners,
@@ -95,8 +98,7 @@ def rows(name: str, n: int, repeats: int, seed: int = 5) -> tuple[Tensor, Tensor
 @cache
 def error(rule: str, task: str, n: int) -> float:
     """What Figure 3 shows before anybody asks for new noise."""
-    drawn = batches(task, 512, 0).upto(n)
-    return measured(RULES[rule].estimate(drawn), drawn.truth).rmse
+    return trial(RULES[rule], batches(task, 512, 0).upto(n).parts()).rmse
 
 
 def test_every_numbered_equation_has_a_test() -> None:
@@ -485,8 +487,7 @@ def test_the_rule_of_the_reader_and_its_repair() -> None:
 
 
 def own(mine: Mine, task: str, n: int) -> float:
-    drawn = batches(task, 512, 0).upto(n)
-    return measured(asked(mine).estimate(drawn), drawn.truth).rmse
+    return trial(asked(mine), batches(task, 512, 0).upto(n).parts()).rmse
 
 
 def test_the_map() -> None:
@@ -557,6 +558,17 @@ def test_exact_errors_are_those_of_the_batches(task: str) -> None:
     assert FINE[0] == 4 and FINE[-1] == 512
 
 
+def test_a_trial_takes_all_batches_in_parts_or_as_many_as_it_may() -> None:
+    whole = batches("ripples", 512, 0)
+    assert sum(len(part.eps) for part in whole.parts()) == REPEATS
+    assert len(whole.parts()) > 1
+    found = trial(RULES["switched"], whole.parts())
+    assert found == pytest.approx(measured(RULES["switched"].estimate(whole), whole.truth))
+    calls = []
+    trial(asked(lambda first, zero: calls.append(len(first)) or zero.mean()), whole.parts())
+    assert calls == [512] * CALLS
+
+
 def test_a_measured_error_knows_its_own_error() -> None:
     found = [measured(normal(s, 400, 1, dtype=torch.float64)[:, 0] * 3, 0.0) for s in range(200)]
     roots = torch.tensor([f.rmse for f in found])
@@ -572,7 +584,7 @@ def test_cells_and_their_tasks() -> None:
     setting, cell = SETTINGS["1000 tries"], (1, 3)
     z, jump = task_of(cell)
     f = Quadratic(setting.kappa, -1 / setting.kappa) + Heaviside(z, jump)
-    whole = drawn(setting, cell)
+    whole = drawn(setting, cell, noise(setting.n)[0])
     truth = float(f.smoothed_grad(point(0.0), 1.0))
     assert truth == pytest.approx(1 + jump * norm.pdf(z), rel=1e-6)
     eps = whole.eps[:, :, None]
