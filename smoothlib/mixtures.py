@@ -245,14 +245,14 @@ def mixing_exact(
     f: Objective,
     theta: Float[Tensor, "*#batch d"],
     sigma: float | Tensor,
-    n: int | None = None,
+    n: int | Tensor | None = None,
 ) -> Mixing:
     """The numbers of `Mixing` for an objective of one variable, without a sample.
 
-    From the baseline b = f(θ), or, if n is given, for `leave_one_out` in batches of n: v0 is then
-    n times the variance of a batch's mean, and b = F in what follows, exactly, since each row is
-    uncorrelated with the slopes of the others. The covariance is E[f'(f - b)ε]/σ - E f' F', where
-    by parts, piece by piece,
+    For the baseline b = f(θ), or, if n is given, for `leave_one_out` in batches of n (several n, a
+    tensor, broadcast with the points): v0 is then n times the variance of a batch's mean, and b = F
+    in what follows, exactly, since each row is uncorrelated with the slopes of the others. The
+    covariance is E[f'(f - b)ε]/σ - E f' F', where by parts, piece by piece,
 
         E[f' ε]   = σF''   - Σ_j Δ_j z_j φ(z_j)/σ,             z_j = (x_j - θ)/σ
         E[f f' ε] = σG''/2 - Σ_j Δ_j m_j z_j φ(z_j)/σ,         G = E f²
@@ -267,7 +267,8 @@ def mixing_exact(
     m, each = f.smoothed_moments(theta, sigma), variance_exact(f, theta, sigma)
     grad, slope, level, zero = m.grad[..., 0], m.slope[..., 0], f(theta), each.finite_difference
     if n is not None:
-        level, zero = m.value, n * leave_one_out_variance(f, theta, sigma, n)
+        count = torch.as_tensor(n, dtype=x.dtype, device=x.device)[..., None]
+        level, zero = m.value, count * leave_one_out_variance(f, theta, sigma, n)
     z, crossing, sides = _crossings(f, x, width)
     turning = crossing * z * density(z)
     curve = (m.value_eps2[..., 0] - m.value - turning.sum(-1)) / width

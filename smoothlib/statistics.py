@@ -230,20 +230,23 @@ def zero_order_variance(
 
 
 def leave_one_out_variance(
-    f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor, n: int
+    f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor, n: int | Tensor
 ) -> Float[Tensor, "*batch d"]:
     """Of the MEAN of n rows of `zero_order` with the leave-one-out baseline, which depend.
 
     [E ε²(f - F)² - (n - 2)/(n - 1) σ² ∇F² + (E f² - F²)/(n - 1)] / (n σ²)
+
+    Several n, a tensor, broadcast with the points.
     """
-    if n < 2:
+    count = torch.as_tensor(n, dtype=theta.dtype, device=theta.device)[..., None]
+    if bool((count < 2).any()):
         raise ValueError(f"leave_one_out_variance: n = {n}; leaving one out needs at least 2")
     m = f.smoothed_moments(theta, sigma)
     width = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)[..., None]
     value, spread = m.value[..., None], (m.square - m.value**2)[..., None]
     centred = m.square_eps2 - 2 * value * m.value_eps2 + value**2
-    slope = (n - 2) / (n - 1) * (width * m.grad) ** 2
-    return ((centred - slope + spread / (n - 1)) / (n * width**2)).clamp(min=0)
+    slope = (count - 2) / (count - 1) * (width * m.grad) ** 2
+    return ((centred - slope + spread / (count - 1)) / (count * width**2)).clamp(min=0)
 
 
 def optimal_baseline(

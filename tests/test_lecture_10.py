@@ -17,6 +17,7 @@ from course.widgets.alarms import LANDSCAPES as ALARMS
 from course.widgets.alarms import alarm
 from course.widgets.alarms import noise as alarm_noise
 from course.widgets.contest import (
+    CALLS,
     REPEATS,
     RULES,
     SHARE,
@@ -26,8 +27,11 @@ from course.widgets.contest import (
     batches,
     exact,
     measured,
+    trial,
 )
-from course.widgets.rules import FINE
+from course.widgets.figure import Picture
+from course.widgets.mixing import mixture
+from course.widgets.rules import FINE, rules
 from course.widgets.winners import (
     CELLS,
     CONTEST,
@@ -36,8 +40,10 @@ from course.widgets.winners import (
     border,
     cell_of,
     drawn,
+    noise,
     task_of,
     winner,
+    winners,
     worst,
 )
 from smoothlib import (
@@ -69,6 +75,7 @@ from tests.prose import Prose
 PROSE = Prose("10_choosing")
 says = PROSE.says
 LECTURE = nbformat.read(lab.REPO / "lectures" / "10_choosing.ipynb", as_version=4)
+MINE = [c.source for c in LECTURE.cells][: [c.id for c in LECTURE.cells].index("tools")]
 CELL = {cell.id: cell.source for cell in LECTURE.cells}
 WALL, STICK, RAMP = TASKS["ball over the wall"], TASKS["balanced stick"], TASKS["steep ramp"]
 EQUATIONS = 11  # those of this half; the other half counts on
@@ -91,20 +98,18 @@ def rows(name: str, n: int, repeats: int, seed: int = 5) -> tuple[Tensor, Tensor
 @cache
 def error(rule: str, task: str, n: int) -> float:
     """What Figure 3 shows before anybody asks for new noise."""
-    drawn = batches(task, 512, 0).upto(n)
-    return measured(RULES[rule].estimate(drawn), drawn.truth).rmse
+    return trial(RULES[rule], batches(task, 512, 0).upto(n).parts()).rmse
 
 
 def test_every_numbered_equation_has_a_test() -> None:
-    first = [c.source for c in LECTURE.cells][: [c.id for c in LECTURE.cells].index("tools")]
-    tags = re.findall(r"\\tag\{10\.(\d+)\}", "\n".join(first))
+    tags = re.findall(r"\\tag\{10\.(\d+)\}", "\n".join(MINE))
     assert tags == [str(k) for k in range(1, EQUATIONS + 1)]
     assert [k for k in tags if f"test_equation_10_{k}" not in globals()] == []
 
 
 def test_figures_are_numbered_in_order() -> None:
-    numbers = [int(n) for n in re.findall(r"\*\*Figure (\d+)\*?\*?[.\s]", PROSE.text)]
-    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 6
+    text = "\n\n".join(MINE)
+    assert re.findall(r"\*\*Figure (\d+)\*?\*?[.\s]", text) == list("12345")
 
 
 # --- the equations ------------------------------------------------------------------------
@@ -482,8 +487,7 @@ def test_the_rule_of_the_reader_and_its_repair() -> None:
 
 
 def own(mine: Mine, task: str, n: int) -> float:
-    drawn = batches(task, 512, 0).upto(n)
-    return measured(asked(mine).estimate(drawn), drawn.truth).rmse
+    return trial(asked(mine), batches(task, 512, 0).upto(n).parts()).rmse
 
 
 def test_the_map() -> None:
@@ -554,6 +558,17 @@ def test_exact_errors_are_those_of_the_batches(task: str) -> None:
     assert FINE[0] == 4 and FINE[-1] == 512
 
 
+def test_a_trial_takes_all_batches_in_parts_or_as_many_as_it_may() -> None:
+    whole = batches("ripples", 512, 0)
+    assert sum(len(part.eps) for part in whole.parts()) == REPEATS
+    assert len(whole.parts()) > 1
+    found = trial(RULES["switched"], whole.parts())
+    assert found == pytest.approx(measured(RULES["switched"].estimate(whole), whole.truth))
+    calls = []
+    trial(asked(lambda first, zero: calls.append(len(first)) or zero.mean()), whole.parts())
+    assert calls == [512] * CALLS
+
+
 def test_a_measured_error_knows_its_own_error() -> None:
     found = [measured(normal(s, 400, 1, dtype=torch.float64)[:, 0] * 3, 0.0) for s in range(200)]
     roots = torch.tensor([f.rmse for f in found])
@@ -569,7 +584,7 @@ def test_cells_and_their_tasks() -> None:
     setting, cell = SETTINGS["1000 tries"], (1, 3)
     z, jump = task_of(cell)
     f = Quadratic(setting.kappa, -1 / setting.kappa) + Heaviside(z, jump)
-    whole = drawn(setting, cell)
+    whole = drawn(setting, cell, noise(setting.n)[0])
     truth = float(f.smoothed_grad(point(0.0), 1.0))
     assert truth == pytest.approx(1 + jump * norm.pdf(z), rel=1e-6)
     eps = whole.eps[:, :, None]
@@ -594,3 +609,53 @@ def test_a_rule_of_the_reader_must_return_one_number() -> None:
     rule = asked(lambda first, zero: first)
     with pytest.raises(ValueError, match="shape \\(8, 1\\); one gradient is wanted"):
         rule.estimate(batches("ripples", 8, 0))
+
+
+# --- the figures --------------------------------------------------------------------------
+
+
+def test_the_mixture_says_how_far_it_is_off() -> None:
+    figure = mixture()
+    quiet = figure.answer(alpha=1.0, n=50.0)
+    off = float(re.findall(r"\*\*(.+?)\*\*", quiet.readout[1])[0])
+    assert off == pytest.approx(-30.2, abs=0.3) and says("off by $-30.2$")
+    rings = [mark for mark in quiet.panels["error"] if mark["mark"] == "measured"]
+    assert len(rings) == 2  # the start, and here
+    curves = figure.answer(shown=True).panels["error"]
+    assert [m["text"][0] for m in curves if m["mark"] == "text"][:2] == [
+        "least spread",
+        "least error",
+    ]
+    stick = figure.answer(task="balanced stick")
+    assert len([mark for mark in stick.panels["error"] if mark["mark"] == "measured"]) == 1
+
+
+def cells_filled(picture: Picture) -> int:
+    return int(re.findall(r"\*\*(\d+)\*\* of 30", picture.readout[1])[0])
+
+
+def test_the_map_keeps_what_was_tried_until_the_budget_changes() -> None:
+    figure = winners()
+    for k, (z, jump) in enumerate(((1.0, 10.0), (3.0, 10.0), (3.0, 0.2), (3.1, 0.2)), start=2):
+        assert cells_filled(figure.answer(z=z, jump=jump)) == min(k, 4)
+    full = figure.answer(shown=True)
+    assert cells_filled(full) == 30 and not full.unfinished
+    assert cells_filled(figure.answer(shown=False)) == 4
+    assert cells_filled(figure.answer(setting="10 tries")) == 1
+
+
+def test_a_rule_of_the_reader_fills_the_map_bit_by_bit() -> None:
+    figure = winners(lambda first, zero: zero.mean())
+    picture, answers = figure.answer(shown=True), 1
+    while picture.unfinished:
+        picture, answers = figure.answer(), answers + 1
+    assert cells_filled(picture) == 30 and 1 < answers <= 6
+    assert "yours" in picture.readout[2]
+
+
+def test_the_figure_of_rules_takes_a_rule_of_the_reader() -> None:
+    picture = rules(lambda first, zero: first.mean()).answer(n=64.0)
+    assert picture.readout[0].startswith("yours **30.") and "60 batches of 64" in picture.aside
+    for name in RULES:
+        if name not in ("first-order", "zero-order"):
+            assert rules().answer(rule=name).readout[0].startswith(name)

@@ -111,3 +111,36 @@ def test_no_helper_stands_in_two_notebooks_or_twice_in_one() -> None:
                     body = "\n".join(ast.unparse(line) for line in node.body)
                     places[body].append(f"{name(path)}, {cell.id}: {node.name}")
     assert [where for where in places.values() if len(where) > 1] == []
+
+
+# What a lecture cites of an earlier one, and a piece of the equation that it means.
+CITED = {
+    "2.1": r"\mathbb E\,f(\theta + \sigma\varepsilon)",
+    "2.2": r"\frac{s}{\sqrt n}",
+    "2.9": r"\int f(x)\,(x - \theta)",
+    "2.13": r"\frac{\sigma_\text{last}}{\sigma_\text{first}}",
+    "3.3": r"\mathbb E\big[f(x)\,\nabla \ln p_\theta(x)\big]",
+    "3.6": r"- b)\,\varepsilon\big]",
+    "3.10": r"d\,(d+2)(d+4)",
+    "4.2": r"\frac{\mathrm d s_i}{\mathrm d\theta}",
+    "4.6": r"\sum_j \Delta_j",
+    "5.9": r"\sum_{j\neq k} f_j\,\varepsilon_j^2",
+}
+
+
+@pytest.mark.parametrize("path", [p for p in LECTURES if p.name < "09"], ids=name)
+def test_an_equation_of_another_lecture_is_the_one_that_is_meant(path: Path) -> None:
+    """A number that exists may still be the wrong one: each that is cited has a line in CITED."""
+    own = f"{int(path.name[:2])}."
+    cited = set(re.findall(r"\((\d\.\d+)\)", " ".join(prose(read(path)))))
+    cited = {number for number in cited if not number.startswith(own) and number in EQUATIONS}
+    for number in cited:
+        assert CITED.get(number, "a line in CITED") in EQUATIONS[number], number
+
+
+EQUATIONS = {
+    number: formula
+    for path in LECTURES
+    for cell in prose(read(path))
+    for formula, number in re.findall(r"\$\$((?:(?!\$\$).)*?)\\tag\{(\d\.\d+)\}", cell, flags=re.S)
+}

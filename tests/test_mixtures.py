@@ -118,6 +118,15 @@ def test_points_and_sigmas_broadcast() -> None:
         assert float(whole[2, 1]) == pytest.approx(float(one), rel=1e-9)
 
 
+def test_several_budgets_broadcast() -> None:
+    n = torch.tensor([2.0, 5.0, 50.0], dtype=torch.float64)
+    whole = mixing_exact(BallWall(), point(0.9), 0.1, n)
+    for k, size in enumerate((2, 5, 50)):
+        alone = mixing_exact(BallWall(), point(0.9), 0.1, size)
+        assert float(whole.zero[k]) == pytest.approx(float(alone.zero), rel=1e-12)
+        assert float(whole.nearest(n)[k]) == pytest.approx(float(alone.nearest(size)), rel=1e-12)
+
+
 def test_weights_and_the_test_for_a_jump_take_many_batches_at_once() -> None:
     f, theta, sigma = CASES["wall"]
     batches = normal(3, 60, 1, dtype=torch.float64).reshape(4, 15, 1)

@@ -5,7 +5,7 @@ each. What it costs is n evaluations of f, or n throws.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -36,6 +36,7 @@ from smoothlib.smoothing import boundary_term, slope
 LEVEL = 0.01  # of the test for a jump
 SHARE = 0.25  # of the true gradient that the guard may be off by
 REPEATS = 200  # batches
+SMALL = 30_000  # numbers at a time: for more torch calls its threads, and waits for them
 CALLS = 60  # batches for a rule of the student's, which is called for each by itself
 
 Mine = Callable[[Tensor, Tensor], Tensor]
@@ -58,7 +59,7 @@ class Task:
     def truth(self) -> float:
         return float(self.f.smoothed_grad(self.at, self.sigma))
 
-    def mixing(self, n: int) -> Mixing:
+    def mixing(self, n: int | Tensor) -> Mixing:
         """Of slopes and of scores less the mean of the others, in batches of n."""
         return mixing_exact(self.f, self.at, self.sigma, n)
 
@@ -92,11 +93,20 @@ class Batches(NamedTuple):
 
     def upto(self, n: int) -> "Batches":
         """The first n samples of each batch."""
+        return self._cut(slice(None), n)
+
+    def parts(self) -> list["Batches"]:
+        """Some batches at a time, no more than SMALL numbers."""
+        repeats, n = self.eps.shape
+        rows = max(1, SMALL // n)
+        return [self._cut(slice(k, k + rows), n) for k in range(0, repeats, rows)]
+
+    def _cut(self, rows: slice, n: int) -> "Batches":
         return self._replace(
-            eps=self.eps[:, :n],
-            values=self.values[:, :n],
-            mirrored=self.mirrored[:, : n // 2],
-            first=self.first[:, :n],
+            eps=self.eps[rows, :n],
+            values=self.values[rows, :n],
+            mirrored=self.mirrored[rows, : n // 2],
+            first=self.first[rows, :n],
         )
 
 
@@ -105,12 +115,17 @@ def batches(task: str, n: int, seed: int) -> Batches:
     """REPEATS batches of n samples of one of TASKS."""
     one = TASKS[task]
     eps = normal(seed, REPEATS * n, 1, dtype=torch.float64)
-    first = slope(one.f, one.at + one.sigma * eps).reshape(REPEATS, n, 1)
-    values = one.f(one.at + one.sigma * eps).reshape(REPEATS, n)
+    x, half = one.at + one.sigma * eps, eps.reshape(REPEATS, n)[:, : n // 2].reshape(-1, 1)
+    first = _in_parts(lambda x: slope(one.f, x), x).reshape(REPEATS, n, 1)
+    values = _in_parts(one.f, x).reshape(REPEATS, n)
+    mirrored = _in_parts(one.f, one.at - one.sigma * half).reshape(REPEATS, n // 2)
     eps = eps.reshape(REPEATS, n)
-    mirrored = one.f((one.at - one.sigma * eps[:, : n // 2])[..., None])
     jumps = float(boundary_term(one.f.jumps(), one.at, one.sigma))
     return Batches(eps, values, mirrored, first, one.sigma, jumps, one.truth)
+
+
+def _in_parts(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return torch.cat([f(part) for part in x.split(SMALL)])
 
 
 # --- rules --------------------------------------------------------------------------------
@@ -167,6 +182,7 @@ class Rule(NamedTuple):
 
     estimate: Callable[[Batches], Tensor]
     role: str
+    most: int = 10**6  # batches, in a trial
 
 
 RULES = {
@@ -182,13 +198,12 @@ RULES = {
 
 
 def asked(mine: Mine) -> Rule:
-    """A student's rule: called with the rows of one batch, (n, 1) each, CALLS times."""
+    """A student's rule: called with the rows of one batch, (n, 1) each, for CALLS batches."""
 
     def estimate(b: Batches) -> Tensor:
-        found = [_one(mine(*rows)) for rows in zip(b.first[:CALLS], b.zero[:CALLS], strict=True)]
-        return torch.stack(found)
+        return torch.stack([_one(mine(*rows)) for rows in zip(b.first, b.zero, strict=True)])
 
-    return Rule(estimate, "sample")
+    return Rule(estimate, "sample", CALLS)
 
 
 def _one(found: object) -> Tensor:
@@ -211,6 +226,16 @@ class Error(NamedTuple):
     standard_error: float
 
 
+def trial(rule: Rule, parts: Sequence[Batches]) -> Error:
+    """How far a rule is off on these batches, or on as many as it may have."""
+    found, left = [], rule.most
+    for part in parts:
+        if left > 0:
+            found.append(rule.estimate(part._cut(slice(left), part.eps.shape[1])))
+            left -= len(found[-1])
+    return measured(torch.cat(found), parts[0].truth)
+
+
 def measured(estimates: Float[Tensor, " R"], truth: float) -> Error:
     square = (estimates - truth) ** 2
     root = float(square.mean().sqrt())
@@ -221,8 +246,8 @@ def measured(estimates: Float[Tensor, " R"], truth: float) -> Error:
 def exact(task: str, n: Tensor) -> dict[str, Tensor]:
     """The errors of the rules that have one in closed form, and of the best mixture, at each n."""
     one = TASKS[task]
+    m = one.mixing(n)
     pair = variance_exact(one.f, one.at, one.sigma).antithetic
-    m = Mixing(*(torch.stack(part) for part in zip(*(one.mixing(int(k)) for k in n), strict=True)))
     return {
         "first-order": m.rmse(1.0, n),
         "zero-order": m.rmse(0.0, n),

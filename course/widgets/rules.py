@@ -19,7 +19,7 @@ from course.widgets.contest import (
     asked,
     batches,
     exact,
-    measured,
+    trial,
 )
 from course.widgets.figure import (
     Axis,
@@ -62,8 +62,7 @@ def rules(mine: Mine | None = None) -> Figure:
 
     @cache
     def found(task: str, name: str, n: int, seed: int) -> Error:
-        drawn = batches(task, MANY, seed).upto(n)
-        return measured(every[name].estimate(drawn), drawn.truth)
+        return trial(every[name], batches(task, MANY, seed).upto(n).parts())
 
     def draw(now: SimpleNamespace) -> Picture:
         n, seed = round(now.n), int(now.seed)

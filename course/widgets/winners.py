@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from course.widgets import marks as m
-from course.widgets.contest import RULES, Batches, Error, Mine, Rule, asked, measured
+from course.widgets.contest import RULES, SMALL, Batches, Error, Mine, Rule, asked, trial
 from course.widgets.figure import (
     Axis,
     Choice,
@@ -152,16 +152,16 @@ def task_of(cell: Cell) -> tuple[float, float]:
 
 
 @cache
-def noise(n: int) -> Tensor:
-    """ε of as many batches of n as SAMPLES allow, (R, n): the same in all cells."""
+def noise(n: int) -> tuple[Tensor, ...]:
+    """ε of as many batches of n as SAMPLES allow, in parts (R, n): the same in all cells."""
     repeats = min(MOST, SAMPLES // n)
-    return normal(0, repeats * n, 1, dtype=torch.float64).reshape(repeats, n)
+    eps = normal(0, repeats * n, 1, dtype=torch.float64).reshape(repeats, n)
+    return eps.split(SMALL // n)
 
 
-def drawn(setting: Setting, cell: Cell) -> Batches:
+def drawn(setting: Setting, cell: Cell, eps: Tensor) -> Batches:
     """Batches of the task of a cell; a gradient is in units of the true one."""
     (n, kappa), (z, jump) = setting, task_of(cell)
-    eps = noise(n)
     added = jump * float(density(torch.tensor(z, dtype=torch.float64)))
     truth = 1 + added
 
@@ -184,8 +184,8 @@ def _ours() -> dict[tuple[str, Cell], Errors]:
 
 
 def contest(every: dict[str, Rule], setting: Setting, cell: Cell) -> Errors:
-    batches = drawn(setting, cell)
-    return {name: measured(rule.estimate(batches), 1.0) for name, rule in every.items()}
+    parts = [drawn(setting, cell, eps) for eps in noise(setting.n)]
+    return {name: trial(rule, parts) for name, rule in every.items()}
 
 
 def winner(errors: Errors) -> str:
@@ -248,4 +248,12 @@ def _line(n: int, kappa: float) -> tuple[Tensor, Tensor]:
 
 
 def _border(n: int, kappa: float) -> list[Mark]:
-    return [m.curve(*_line(n, kappa), "truth", dash=(7, 5))]
+    z, height = _line(n, kappa)
+    seen = height.isfinite().nonzero()[:, 0]
+    if not len(seen):
+        return []
+    end = int(seen[-1])
+    return [
+        m.curve(z, height, "truth", dash=(7, 5)),
+        m.text(float(z[end]), float(height[end]), "(10.11)", "truth", dx=8, dy=26),
+    ]
