@@ -255,5 +255,5 @@ def _border(n: int, kappa: float) -> list[Mark]:
     end = int(seen[-1])
     return [
         m.curve(z, height, "truth", dash=(7, 5)),
-        m.text(float(z[end]), float(height[end]), "(10.11)", "truth", dx=8, dy=26),
+        m.text(float(z[end]), float(height[end]), "(10.11)", "truth", dx=8, dy=26, halo=False),
     ]
