@@ -14,7 +14,17 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from smoothlib import MLP, PPO, SNES, CartPole, Categorical, Gaussian, GripperParams, normal, returns
+from smoothlib import (
+    MLP,
+    PPO,
+    SNES,
+    CartPole,
+    Categorical,
+    Gaussian,
+    GripperParams,
+    normal,
+    returns,
+)
 from smoothlib.cloning import clone
 from smoothlib.diffusion import Denoiser, ancestral, fit_denoiser, noise_levels
 from smoothlib.experts import passer
@@ -54,9 +64,7 @@ def ppo(seeds: int = SEEDS, checkpoints: int = CHECKPOINTS, budget: int = BUDGET
         for learner in (_ours, _theirs)
     ]
     steps = torch.tensor([[steps for steps, _ in row] for row in runs])
-    scores = torch.stack(
-        [torch.stack([_scores(thetas) for _, thetas in row]) for row in runs]
-    )
+    scores = torch.stack([torch.stack([_scores(thetas) for _, thetas in row]) for row in runs])
     return {"steps": steps, "scores": scores, "thetas": torch.stack([row[0][1] for row in runs])}
 
 
@@ -117,7 +125,7 @@ def post(steps: int = 4000) -> Tensors:
 
 
 def diffused(theta: Tensor, seen: Tensor, seed: int) -> Tensor:
-    """Plans for observations (n, 2) at every level of noise, (levels, n, 24): the last are clean."""
+    """Plans for observations (n, 2) at every level of noise, (levels, n, 24): clean in the end."""
     levels, size = len(LEVELS) - 1, DENOISER.action_size
     eps = normal(seed, len(seen), levels * size, dtype=torch.float32)
     eps = eps.reshape(len(seen), levels, size).transpose(0, 1)
@@ -149,7 +157,7 @@ def laboratory() -> tuple[Tensor, Tensor]:
 
 
 def lifted(grasps: Tensor, mass: Tensor, friction: Tensor) -> Tensor:
-    """Heights of the brick in the end, mm, of grasps (z_close, force), (g, 2), in w worlds: (g, w)."""
+    """Heights of the brick, mm, after grasps (z_close, force), (g, 2), in w worlds: (g, w)."""
     g, w = len(grasps), len(mass)
     z, force = (column.repeat_interleave(w).contiguous() for column in grasps.T)
     params = GripperParams(m=mass.repeat(g), mu_pad=friction.repeat(g), force=force)

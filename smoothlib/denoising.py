@@ -63,7 +63,7 @@ class GaussianMixture:
     def score(
         self, x: Float[Tensor, "*batch d"], sigma: float | Tensor = 0.0
     ) -> Float[Tensor, "*batch d"]:
-        """∇log p_σ(x): towards each mean, by how much x is its, Σ_j P(j | x) (m_j - x)/(s_j² + σ²)."""
+        """∇log p_σ(x) = Σ_j P(j | x) (m_j - x)/(s_j² + σ²), with P(j | x) the share of part j."""
         share = torch.softmax(self._log_parts(x, sigma), -1)
         pull = (self.means - x[..., None, :]) / self._variances(sigma)[:, None]
         return (share[..., None] * pull).sum(-2)

@@ -133,11 +133,7 @@ def fit_denoiser(
         noise = noise.reshape(len(some), columns)
         sigma = lowest * (highest / lowest) ** torch.special.ndtr(noise[:, -1])
         clean = shown.actions[some]
-        found = denoiser(
-            x, clean + sigma[:, None] * noise[:, :-1], sigma, shown.observations[some]
-        )
+        found = denoiser(x, clean + sigma[:, None] * noise[:, :-1], sigma, shown.observations[some])
         return -((found - clean).square().sum(-1) * (1 + sigma**2) / sigma**2).mean()
 
-    return ascend_minibatches(
-        gain, x, len(shown.observations), steps, seed, minibatch, rate
-    )
+    return ascend_minibatches(gain, x, len(shown.observations), steps, seed, minibatch, rate)

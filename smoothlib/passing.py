@@ -17,10 +17,8 @@ import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
-from smoothlib.environments import Transition, check_continuous, check_horizon
+from smoothlib.environments import FIRST, Transition, check_continuous, check_horizon
 from smoothlib.noise import Dtype, normal
-
-FIRST = 1 << 40  # of the noise that environments draw
 
 
 class PassingState(NamedTuple):
@@ -34,13 +32,13 @@ class PassingState(NamedTuple):
 class Passing:
     """Push a disc from below a post to the goal above it, within the horizon.
 
-    Observed is the centre (x, y) in units of R. The action is the velocity that is asked for, in units of
-    `speed`, cut to a length of 1. The reward is 1 at the last step if the disc is within `reach`
-    of the goal, else 0. Starts: x normal about 0, y exact.
+    Observed is the centre (x, y) in units of R. The action is the velocity that is asked for, in
+    units of `speed`, cut to a length of 1. The reward is 1 at the last step if the disc is within
+    `reach` of the goal, else 0. Starts: normal about (0, start).
 
     Args:
         radius: R, m. mu: friction on the post. speed: m/s. tau: s, one step. start, goal: y, m,
-            both at x = 0. spread: standard deviation of the start, m. reach: m.
+            both at x = 0. spread: standard deviation of either coordinate of a start, m. reach: m.
         horizon: steps. dtype: torch's default if None.
     Raises:
         ValueError: if horizon is below 1, a size is not positive, friction is negative, the start
@@ -75,8 +73,8 @@ class Passing:
             )
 
     def reset(self, n: int, seed: int) -> PassingState:
-        eps = normal(seed, n, range(FIRST, FIRST + 1), dtype=self.dtype)
-        position = torch.cat((self.spread * eps, torch.full_like(eps, self.start)), 1)
+        eps = normal(seed, n, range(FIRST, FIRST + 2), dtype=self.dtype)
+        position = self.spread * eps + eps.new_tensor([0.0, self.start])
         return PassingState(position, torch.zeros(n, dtype=torch.int32))
 
     def observe(self, state: PassingState) -> Float[Tensor, "n 2"]:
@@ -95,7 +93,9 @@ class Passing:
         goal = position.new_tensor([0.0, self.goal])
         return (position - goal).norm(dim=-1) <= self.reach
 
-    def pushed(self, position: Float[Tensor, "n 2"], u: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+    def pushed(
+        self, position: Float[Tensor, "n 2"], u: Float[Tensor, "n 2"]
+    ) -> Float[Tensor, "n 2"]:
         """Where the disc is after a step in which the drive asks for the velocity u, m/s."""
         distance = position.norm(dim=1, keepdim=True)
         normal_ = position / distance

@@ -25,7 +25,7 @@ class Run(NamedTuple):
     rewards: Float[Tensor, "T n"]
 
 
-def follow(environment: Environment, planner: Planner, length: int, n: int, seed: int) -> Run:
+def follow_plans(environment: Environment, planner: Planner, length: int, n: int, seed: int) -> Run:
     """n episodes of continuous actions, to the horizon.
 
     Args:
@@ -37,8 +37,8 @@ def follow(environment: Environment, planner: Planner, length: int, n: int, seed
     """
     if length < 1 or environment.horizon % length:
         raise ValueError(
-            f"follow: plans of {length} actions do not fill a horizon of {environment.horizon}; "
-            "give a divisor of it"
+            f"follow_plans: plans of {length} actions do not fill a horizon of "
+            f"{environment.horizon}; give a divisor of it"
         )
     state = environment.reset(n, seed)
     seen, rewards = [environment.observe(state)], []
@@ -55,9 +55,9 @@ def follow(environment: Environment, planner: Planner, length: int, n: int, seed
 def demonstrate_plans(
     environment: Environment, expert: Expert, length: int, n: int, seed: int
 ) -> Demonstrations:
-    """What an expert that looks at every step did in the `length` steps after each look of a planner.
+    """What an expert did in the `length` steps after each look that a planner will have.
 
-    The looks are those at which a planner will have to decide, a plan apart.
+    The expert itself looks at every step.
     """
     done: list[Tensor] = []
 
@@ -65,6 +65,8 @@ def demonstrate_plans(
         done.append(expert(seen))
         return done[-1]
 
-    run = follow(environment, planner, 1, n, seed)
+    run = follow_plans(environment, planner, 1, n, seed)
     actions = torch.stack(done).unflatten(0, (-1, length)).transpose(1, 2)  # (plans, n, length, k)
-    return Demonstrations(run.observations[:-1:length].flatten(0, 1), actions.flatten(2).flatten(0, 1))
+    return Demonstrations(
+        run.observations[:-1:length].flatten(0, 1), actions.flatten(2).flatten(0, 1)
+    )

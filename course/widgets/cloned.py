@@ -124,8 +124,15 @@ def rates(found: Trajectory) -> tuple[Tensor, Tensor]:
 
 def rate(success: Tensor) -> str:
     """A share of successes in percent, with its standard error."""
-    p = float(success.double().mean())
-    return f"{100 * p:.0f} ± {100 * math.sqrt(p * (1 - p) / len(success)):.0f}\u2009%"
+    share, error = share_and_error(success)
+    return f"{100 * share:.0f} ± {100 * error:.0f}\u2009%"
+
+
+def share_and_error(success: Tensor) -> tuple[float, float]:
+    """k/n, and its standard error taken at (k + 1)/(n + 2): none of n is no certainty."""
+    n = len(success)
+    p = (float(success.sum()) + 1) / (n + 2)
+    return float(success.double().mean()), math.sqrt(p * (1 - p) / n)
 
 
 def _episodes(act: Act) -> Trajectory:

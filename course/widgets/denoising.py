@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from course.gripper_shapes import MM
-from course.trained import DENOISER, LENGTH, LEVELS, PLANS, POST, diffused, load
+from course.trained import LENGTH, LEVELS, PLANS, POST, diffused, load
 from course.widgets import marks as m
-from course.widgets.cloned import rate
 from course.widgets.figure import Axis, Clock, Column, Figure, NewNoise, Panel, Picture, Slider
 from course.widgets.marks import Mark
-from smoothlib.plans import Run, follow
+from smoothlib.plans import Run, follow_plans
 
+ACROSS, UP = Axis(-150, 150, (-100, 0, 100)), Axis(-180, 180, (-150, 0, 150))
 PLANNED, DRIVEN, DRAWN = 30, 200, 40
 DISC = 20.0  # mm
 ROUND = torch.linspace(0, math.tau, 61)
@@ -49,7 +49,7 @@ def two_ways() -> Figure:
             readout=[
                 [f"*σ* = **{sigma:.2f}**" for sigma in LEVELS.tolist()],
                 f"to the right **{round(PLANNED * right)} of {PLANNED}**",
-                *(f"{name} arrives **{rate(arrived(run))}**" for name, run in runs().items()),
+                *(f"{name} arrives **{count(arrived(run))}**" for name, run in runs().items()),
             ],
             alt="A post seen from above. Plans that start as noise end to the left or to the right "
             "of it; the cloned plan runs into it. Beside it, whole episodes of both.",
@@ -60,7 +60,7 @@ def two_ways() -> Figure:
         "Press play: 30 plans lose their noise. Red: the plan of the cloned mean. Then move the "
         "start.",
         [
-            Column([Panel("plans", "Plans", "12 actions from one look, mm", ACROSS, UP, scene=True)]),
+            Column([Panel("plans", "Plans", "12 actions from a look, mm", ACROSS, UP, scene=True)]),
             Column([Panel("driven", "Driven", "40 episodes of each, mm", ACROSS, UP, scene=True)]),
         ],
         [
@@ -71,9 +71,6 @@ def two_ways() -> Figure:
         draw,
         Clock(end=len(LEVELS) - 1, seconds=4, label="denoising step", under="plans"),
     )  # fmt: skip
-
-
-ACROSS, UP = Axis(-150, 150, (-100, 0, 100)), Axis(-180, 180, (-150, 0, 150))
 
 
 def paths(plans: Tensor, start: Tensor) -> Tensor:
@@ -90,12 +87,17 @@ def runs(seed: int = 99) -> dict[str, Run]:
         "clone": lambda seen, k: PLANS(theta["clone"], seen),
         "diffusion": lambda seen, k: diffused(theta["denoiser"], seen, 1000 * seed + k)[-1],
     }
-    return {name: follow(POST, plan, LENGTH, DRIVEN, seed) for name, plan in planners.items()}
+    return {name: follow_plans(POST, plan, LENGTH, DRIVEN, seed) for name, plan in planners.items()}
 
 
 def arrived(run: Run) -> Tensor:
     """Whether the disc is at the goal in the end, (n,)."""
     return run.rewards[-1] > 0
+
+
+def count(success: Tensor) -> str:
+    """How many of them."""
+    return f"{int(success.sum())} of {len(success)}"
 
 
 def post() -> list[Mark]:
@@ -124,7 +126,9 @@ def _driven() -> list[Mark]:
     marks = post()
     for (name, run), role in zip(runs().items(), ("wrong", "sample"), strict=True):
         where = MM * POST.radius * run.observations[:, :DRAWN]
-        marks.append(m.curve(where[..., 0].T, where[..., 1].T, role, width=1, ghost=name != "clone"))
+        marks.append(
+            m.curve(where[..., 0].T, where[..., 1].T, role, width=1, ghost=name != "clone")
+        )
         marks.append(m.points(where[-1, :, 0], where[-1, :, 1], role))
     stuck = MM * POST.radius * runs()["clone"].observations[-1, 0]
     return [*marks, _disc(stuck), m.text(*stuck.tolist(), "the clone leans here", "wrong", dx=26)]

@@ -16,7 +16,7 @@ HEAVIEST = 420.0  # g, of the picture
 
 
 def many_worlds() -> Figure:
-    """The laboratory's worlds, lifted or dropped, and the reward over the spread of the training."""
+    """The laboratory's worlds, lifted or dropped, and the reward over the spread in training."""
     kept = load("worlds")
     z, force = kept["grasps"].T
     here = kept["nominal"] - PRICE * force

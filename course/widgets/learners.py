@@ -11,7 +11,7 @@ from course.widgets import marks as m
 from course.widgets.balancing import BOX, POLE
 from course.widgets.figure import Axis, Clock, Column, Figure, Panel, Picture, Slider
 from course.widgets.marks import Mark
-from smoothlib.environments import TAU, X_LIMIT
+from smoothlib.environments import X_LIMIT
 
 FRAMES = torch.arange(0, CART.horizon + 1, 2)
 NAMES = ("ours", "Stable-Baselines3")
