@@ -17,13 +17,15 @@ from tqdm.auto import tqdm
 from smoothlib import (
     MLP,
     PPO,
-    SNES,
     CartPole,
     Categorical,
     Gaussian,
     GripperParams,
+    OpenAIES,
+    centered_ranks,
     normal,
     returns,
+    standardised,
 )
 from smoothlib.cloning import clone
 from smoothlib.diffusion import Denoiser, ancestral, fit_denoiser, noise_levels
@@ -111,7 +113,7 @@ DENOISER = Denoiser(2, 2 * LENGTH, (128, 128))
 LEVELS = noise_levels(4.0, 0.02, 16)
 
 
-def post(steps: int = 4000) -> Tensors:
+def post(steps: int = 6000) -> Tensors:
     """Parameters of a cloned plan and of a denoiser, from the same 300 demonstrations.
 
     In each of them the expert goes round the post on a side that it drew before it started.
@@ -135,8 +137,9 @@ def diffused(theta: Tensor, seen: Tensor, seed: int) -> Tensor:
 
 # --- grasps for worlds that differ ------------------------------------------------------------
 
-SPREADS = tuple(k / 10 for k in range(11))  # standard deviations of log μ and of log m
-UNITS = torch.tensor([0.010, 2.0])  # m and N: of z_close and of the force, while searching
+SPREADS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # standard deviations of log μ and of log m
+START, WIDTH = (2.0, 1.1), 0.10  # (z_close in cm, log of the force in N), and their noise
+RATE, MEMBERS, AT_ONCE, LAST = 0.05, 16, 48, 30
 PRICE = 2.0  # mm of the reward for each newton
 NOMINAL = GripperParams()
 TESTED = 400
@@ -164,24 +167,35 @@ def lifted(grasps: Tensor, mass: Tensor, friction: Tensor) -> Tensor:
     return 1000 * rollout(z, params).height.reshape(g, w)
 
 
-def train_grasp(spread: float, generations: int, members: int = 24, seed: int = 0) -> Tensor:
-    """(z_close, force) by SNES: each generation in 16 new worlds, or in the nominal one."""
-    search = SNES(torch.tensor([2.0, 3.0]), 0.5, n=members, seed=seed)
+def train_grasp(spread: float, generations: int, ranks: bool = False, seed: int = 0) -> Tensor:
+    """(z_close, force) by an evolution strategy, the mean of its last generations.
+
+    All members of a generation meet the same 48 new worlds, or the nominal one. The weights are
+    values; with `ranks` they are the centred ranks.
+    """
+    shape = centered_ranks if ranks else standardised
+    search = OpenAIES(
+        torch.tensor(START), WIDTH, MEMBERS, seed, shape=shape,
+        optimiser=lambda points: torch.optim.Adam(points, lr=RATE),
+    )  # fmt: skip
+    visited = []
     for k in range(generations):
-        grasps = _possible(search.ask() * UNITS)
-        mass, friction = worlds(spread, 16 if spread else 1, 1000 * seed + k)
-        search.tell((lifted(grasps, mass, friction) - PRICE * grasps[:, 1:]).mean(1))
-    return _possible(search.theta[None] * UNITS)[0]
+        tried = _grasps(search.ask())
+        mass, friction = worlds(spread, AT_ONCE if spread else 1, 1000 * seed + k)
+        search.tell((lifted(tried, mass, friction) - PRICE * tried[:, 1:]).mean(1))
+        visited.append(search.theta.clone())
+    return _grasps(torch.stack(visited[-LAST:]).mean(0, keepdim=True))[0]
 
 
-def _possible(grasps: Tensor) -> Tensor:
-    """Forces that the hand has."""
-    return torch.stack((grasps[:, 0], grasps[:, 1].clamp(0.05, 80.0)), 1)
+def _grasps(points: Tensor) -> Tensor:
+    """(z_close, force), m and N, at points of the search; forces that the hand has."""
+    z, force = points.T
+    return torch.stack((z / 100, force.exp().clamp(0.05, 80.0)), 1)
 
 
-def grasps(generations: int = 80) -> Tensors:
+def grasps(generations: int = 150) -> Tensors:
     """A grasp for each of SPREADS, (k, 2), and its heights, mm: in the nominal world, (k,), and in
-    those of the laboratory, (k, 400)."""
+    those of the laboratory, (k, 400). Beside them the grasp of the widest spread by ranks, (2,)."""
     each = tqdm(SPREADS, desc="grasps")
     found = torch.stack([train_grasp(spread, generations) for spread in each])
     nominal = torch.tensor([NOMINAL.m]), torch.tensor([NOMINAL.mu_pad])
@@ -189,6 +203,7 @@ def grasps(generations: int = 80) -> Tensors:
         "grasps": found,
         "nominal": lifted(found, *nominal)[:, 0],
         "tested": lifted(found, *laboratory()),
+        "ranks": train_grasp(SPREADS[-1], generations, ranks=True),
     }
 
 

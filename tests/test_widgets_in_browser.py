@@ -107,6 +107,14 @@ FIGURES = {
         "settings": "Yours: in how many cells does it learn?",
         "workers": "How can workers agree on a step when each of them sends one number?",
     },
+    "10_choosing": {
+        # which tool
+        "two_learners": "Two programs for one algorithm. Which learns faster?",
+        "cloned_hand": "It copies an expert. Where does that stop working?",
+        "what_was_it": "You see a value after the noise. What was it before?",
+        "two_ways": "Half of the experts pass left, half pass right. Where does the copy go?",
+        "many_worlds": "Trained in a simulator. Does it lift in the laboratory?",
+    },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
 WITHOUT_HANDLES = {

@@ -14,7 +14,7 @@ from course.widgets.figure import Axis, Clock, Column, Figure, NewNoise, Panel, 
 from course.widgets.marks import Mark
 from smoothlib.plans import Run, follow_plans
 
-ACROSS, UP = Axis(-150, 150, (-100, 0, 100)), Axis(-180, 180, (-150, 0, 150))
+ACROSS, UP = Axis(-190, 190, (-100, 0, 100)), Axis(-180, 180, ())
 PLANNED, DRIVEN, DRAWN = 30, 200, 40
 DISC = 20.0  # mm
 ROUND = torch.linspace(0, math.tau, 61)
@@ -39,7 +39,7 @@ def two_ways() -> Figure:
                     *post(),
                     _bundle(plans),
                     m.curve(mean[:, 0], mean[:, 1], "wrong", dash=(7, 5)),
-                    m.text(*mean[-1].tolist(), "cloned", "wrong", dx=8, dy=-2),
+                    m.text(*mean[-3].tolist(), "cloned", "wrong", align="right", dx=-8),
                     m.points(plans[:, :, -1, 0], plans[:, :, -1, 1], t=STAGES),
                     _disc(MM * start),
                     m.handle(now.x, MM * POST.start, {"x": "x"}, arrows=[(1, 0), (-1, 0)]),
@@ -107,7 +107,7 @@ def post() -> list[Mark]:
         m.body(size * CIRCLE),
         m.text(0, 0, "post", align="center", dy=4, halo=False),
         m.body(reach * CIRCLE, 0.0, MM * POST.goal, look="before"),
-        m.text(0, MM * POST.goal, "goal", dx=26, dy=4),
+        m.text(0, MM * POST.goal, "goal", dx=28, dy=4),
     ]
 
 

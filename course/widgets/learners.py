@@ -23,24 +23,24 @@ THOUSANDS = BUDGET / 1000  # steps between checkpoints
 def two_learners() -> Figure:
     """Scores of both over the steps spent, 8 seeds each, and the first seed's poles."""
     kept = load("ppo")
-    steps, scores = kept["steps"].double(), kept["scores"].double()
-    count = scores.shape[2]
+    steps, scores = kept["steps"].double() / 1000, kept["scores"].double()
+    last = scores.shape[2] - 1
 
     def draw(now: SimpleNamespace) -> Picture:
-        k = round(now.k)
+        k = round(now.spent / THOUSANDS)
         return Picture(
             panels={
                 "scene": _scene(k),
                 "curves": [
-                    m.line([0, 62], [CART.horizon, CART.horizon], "level"),
-                    *(mark for row in range(2) for mark in _curves(row, steps[row], scores[row])),
-                    *(_here(row, k, steps[row], scores[row]) for row in range(2)),
-                    m.line([k * THOUSANDS] * 2, [0, 520], "guide"),
+                    *(mark for row in (1, 0) for mark in _curves(row, steps[row], scores[row])),
+                    m.line([now.spent, now.spent], [0, CART.horizon], "guide"),
+                    *(_here(row, k, steps[row], scores[row]) for row in (1, 0)),
+                    m.handle(now.spent, 0, {"x": "spent"}, arrows=[(1, 0), (-1, 0)]),
                 ],
             },
             readout=[
-                f"after **{THOUSANDS * k:.1f} thousand** steps",
-                *(f"{name}: **{_mean(row, k, scores)}**" for row, name in enumerate(NAMES)),
+                f"after **{now.spent:.0f} thousand** steps",
+                *(f"{name} **{_mean(row, k, scores)}**" for row, name in enumerate(NAMES)),
             ],
             aside="mean of 8 seeds ± standard error",
             alt="Two poles on carts, and the scores of two learners over the steps that they had.",
@@ -48,18 +48,19 @@ def two_learners() -> Figure:
 
     return Figure(
         "Two programs for one algorithm. Which learns faster?",
-        "Thin: one seed each, judged by 100 fresh episodes without noise. Drag *k*, then play to "
-        "watch the first seed.",
+        "Thin: one seed each, judged by 100 fresh episodes without noise. Drag, then play: the "
+        "first seed of each.",
         [
-            Column([Panel("scene", "Poles", "ours above, Stable-Baselines3's below",
+            Column([Panel("scene", "Poles", "the first seed of each, side view",
                           Axis(-2.7, 2.7, (-2, -1, 0, 1, 2), unit="m"), Axis(-0.4, 3.4, ()),
                           scene=True, margin=8)]),
-            Column([Panel("curves", "Score", "mean steps until it falls",
-                          Axis(0, 62, (0, 20, 40, 60), "d", "thousand steps"),
+            Column([Panel("curves", "Score", "steps until it falls, over the steps of training",
+                          Axis(0, last * THOUSANDS, (0, 10, 20, 30, 40), "d", "thousand"),
                           Axis(0, 520, (0, 100, 200, 300, 400, 500)), height=250, right=8)], 1.1),
         ],
         [
-            Slider("k", "checkpoint, every 4096 steps", "*k*", 0, count - 1, 4, 1, format=".0f"),
+            Slider("spent", "steps of training, in thousands", "steps", 0, last * THOUSANDS,
+                   4 * THOUSANDS, THOUSANDS, format=".0f", under="curves"),
         ],
         draw,
         Clock(end=CART.horizon, seconds=10, step=2, label="time", under="scene"),
@@ -104,17 +105,15 @@ def _scene(k: int) -> list[Mark]:
 
 def _curves(row: int, steps: Tensor, scores: Tensor) -> list[Mark]:
     """Every seed, pale, and their mean."""
-    thousands = steps / 1000
-    mean = scores.mean(0)
     return [
         *(m.curve(x, y, ROLES[row], width=1, ghost=True)
-          for x, y in zip(thousands, scores, strict=True)),
-        m.curve(thousands.mean(0), mean, ROLES[row]),
+          for x, y in zip(steps, scores, strict=True)),
+        m.curve(steps.mean(0), scores.mean(0), ROLES[row]),
     ]  # fmt: skip
 
 
 def _here(row: int, k: int, steps: Tensor, scores: Tensor) -> Mark:
-    return m.measured(steps[:, k].mean() / 1000, scores[:, k].mean(), 2 * _error(scores[:, k]),
+    return m.measured(steps[:, k].mean(), scores[:, k].mean(), 2 * _error(scores[:, k]),
                       ROLES[row], kind="mean")  # fmt: skip
 
 

@@ -19,7 +19,7 @@ BEFORE = GaussianMixture(
     torch.tensor([0.6, 0.4], dtype=torch.float64),
 )
 SAMPLES = 150
-ALONG = torch.linspace(-3.6, 3.6, 13, dtype=torch.float64)
+ALONG = torch.tensor([-3.2, -2.4, -0.8, 0.0, 0.8, 2.2, 3.0], dtype=torch.float64)
 
 
 def what_was_it() -> Figure:
@@ -27,6 +27,7 @@ def what_was_it() -> Figure:
 
     def draw(now: SimpleNamespace) -> Picture:
         x = torch.tensor([now.x], dtype=torch.float64)
+        height = float(BEFORE.log_density(x, now.sigma).exp())
         guess = float(BEFORE.posterior_mean(x, now.sigma))
         step = float(now.sigma**2 * BEFORE.score(x, now.sigma))
         return Picture(
@@ -35,8 +36,11 @@ def what_was_it() -> Figure:
                     m.curve(GRID, _density(0.0), "objective"),
                     m.text(1.5, 0.8, "before", "objective", dx=22),
                     m.curve(GRID, _density(now.sigma), "truth"),
-                    *_field(now.sigma),
-                    m.arrow(now.x, 0, step, 0, "gradient"),
+                    m.text(0, 0.36, "after", "truth", align="center"),
+                    *(_step(place, now.sigma, "second") for place in ALONG.tolist()),
+                    m.line([now.x, now.x], [0, height], "link"),
+                    _step(now.x, now.sigma, "gradient"),
+                    m.points(now.x, height, kind="current"),
                     m.handle(now.x, 0, {"x": "x"}, arrows=[(1, 0), (-1, 0)]),
                 ],
                 "pairs": [
@@ -86,11 +90,12 @@ def _guesses(sigma: float) -> Tensor:
     return BEFORE.posterior_mean(GRID[:, None], sigma)[:, 0]
 
 
-def _field(sigma: float) -> list[Mark]:
-    """σ²∇log p_σ from points along the axis."""
-    ends = tweedie(ALONG[:, None], BEFORE.score(ALONG[:, None], sigma), sigma)[:, 0]
-    return [m.arrow(x, 0.06, end - x, 0, "gradient") for x, end in
-            zip(ALONG.tolist(), ends.tolist(), strict=True)]  # fmt: skip
+def _step(x: float, sigma: float, role: str) -> Mark:
+    """σ²∇log p_σ from a point of the curve."""
+    at = torch.tensor([x], dtype=torch.float64)
+    end = float(tweedie(at, BEFORE.score(at, sigma), sigma))
+    height = float(BEFORE.log_density(at, sigma).exp())
+    return m.arrow(x, height, end - x, 0, role)
 
 
 def _pairs(sigma: float, seed: int) -> tuple[Tensor, Tensor]:
