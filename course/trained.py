@@ -22,7 +22,6 @@ from smoothlib import (
     Gaussian,
     GripperParams,
     OpenAIES,
-    centered_ranks,
     normal,
     returns,
     standardised,
@@ -167,15 +166,13 @@ def lifted(grasps: Tensor, mass: Tensor, friction: Tensor) -> Tensor:
     return 1000 * rollout(z, params).height.reshape(g, w)
 
 
-def train_grasp(spread: float, generations: int, ranks: bool = False, seed: int = 0) -> Tensor:
+def train_grasp(spread: float, generations: int, seed: int = 0) -> Tensor:
     """(z_close, force) by an evolution strategy, the mean of its last generations.
 
-    All members of a generation meet the same 48 new worlds, or the nominal one. The weights are
-    values; with `ranks` they are the centred ranks.
+    All members of a generation meet the same 48 new worlds, or the nominal one.
     """
-    shape = centered_ranks if ranks else standardised
     search = OpenAIES(
-        torch.tensor(START), WIDTH, MEMBERS, seed, shape=shape,
+        torch.tensor(START), WIDTH, MEMBERS, seed, shape=standardised,
         optimiser=lambda points: torch.optim.Adam(points, lr=RATE),
     )  # fmt: skip
     visited = []
@@ -195,7 +192,7 @@ def _grasps(points: Tensor) -> Tensor:
 
 def grasps(generations: int = 150) -> Tensors:
     """A grasp for each of SPREADS, (k, 2), and its heights, mm: in the nominal world, (k,), and in
-    those of the laboratory, (k, 400). Beside them the grasp of the widest spread by ranks, (2,)."""
+    those of the laboratory, (k, 400)."""
     each = tqdm(SPREADS, desc="grasps")
     found = torch.stack([train_grasp(spread, generations) for spread in each])
     nominal = torch.tensor([NOMINAL.m]), torch.tensor([NOMINAL.mu_pad])
@@ -203,7 +200,6 @@ def grasps(generations: int = 150) -> Tensors:
         "grasps": found,
         "nominal": lifted(found, *nominal)[:, 0],
         "tested": lifted(found, *laboratory()),
-        "ranks": train_grasp(SPREADS[-1], generations, ranks=True),
     }
 
 

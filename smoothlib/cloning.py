@@ -13,7 +13,8 @@ Structured Prediction to No-Regret Online Learning*, Ross, Gordon and Bagnell 20
 whose algorithm is DAgger.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -111,11 +112,23 @@ def ascend_minibatches(
 ) -> Float[Tensor, " d"]:
     """Adam on `theta` to raise `gain(rows)`, rows of `pairs` drawn at random, a step at a time."""
     optimiser = torch.optim.Adam([theta], lr=rate)
-    for step in range(steps):
-        optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
-        share = torch.special.ndtr(normal(seed, range(step, step + 1), minibatch)[0].double())
-        some = (share * pairs).long().clamp(max=pairs - 1)
-        with torch.enable_grad():
-            (theta.grad,) = torch.autograd.grad(-gain(some), theta)
-        optimiser.step()
+    with _one_thread():
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
+            share = torch.special.ndtr(normal(seed, range(step, step + 1), minibatch)[0].double())
+            some = (share * pairs).long().clamp(max=pairs - 1)
+            with torch.enable_grad():
+                (theta.grad,) = torch.autograd.grad(-gain(some), theta)
+            optimiser.step()
     return theta.detach()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small layers gain nothing from a second thread, and on a busy machine they wait for it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
