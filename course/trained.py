@@ -8,6 +8,7 @@ Each writes its file anew, from fixed seeds. The files hold tensors only.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -205,7 +206,7 @@ def grasps(generations: int = 150) -> Tensors:
 
 # --- the command ----------------------------------------------------------------------------
 
-MAKERS = {"ppo": ppo, "post": post, "worlds": grasps}
+MAKERS: dict[str, Callable[[], Tensors]] = {"ppo": ppo, "post": post, "worlds": grasps}
 
 
 def main(names: list[str]) -> int:

@@ -31,7 +31,7 @@ from smoothlib.policies import MLP
 Denoise = Callable[[Tensor, Tensor], Tensor]
 
 
-def noise_levels(highest: float, lowest: float, n: int) -> Float[Tensor, " n+1"]:
+def noise_levels(highest: float, lowest: float, n: int) -> Float[Tensor, " k"]:
     """n standard deviations from the highest to the lowest, each the same factor less, and 0."""
     if not 0 < lowest < highest or n < 2:
         raise ValueError(

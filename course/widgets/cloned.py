@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,8 @@ STARTS = torch.linspace(-0.024, 0.024, 97)  # m, every half millimetre
 LIFTED = 100.0  # mm
 
 
-class Cloned(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Cloned:
     """A policy and its parameters."""
 
     policy: Gaussian
@@ -55,8 +57,8 @@ def cloned_hand(policy: Gaussian | None = None, theta: Tensor | None = None) -> 
     `policy` and `theta`, if given, are those of a clone of narrow demonstrations.
     """
     params = GripperParams()
-    own = policy is None or theta is None
-    narrow = clone_hand(NARROW) if own else Cloned(policy, theta)  # type: ignore[arg-type]
+    given = policy is not None and theta is not None
+    narrow = Cloned(policy, theta) if given else clone_hand(NARROW)  # type: ignore[arg-type]
     seen = {False: _episodes(narrow), True: _episodes(clone_hand(WIDE))}
     expert = _episodes(lifter)
 
@@ -103,7 +105,7 @@ def _starts(found: Trajectory, k: int, x_sigma: float) -> list[Mark]:
     heights, x, edge = MM * found.state.z[-1], MM * STARTS, 2 * MM * x_sigma
     return [
         m.band([-edge, edge], [0, 0], [270, 270]),
-        m.text(0, 262, "demonstrations", align="center", dy=4),
+        m.text(0, 70, "demonstrations", align="center"),
         m.points(x, heights, "sample"),
         m.line([float(x[k])] * 2, [0, float(heights[k])], "link"),
         m.points(x[k], heights[k], kind="current"),

@@ -39,7 +39,7 @@ def two_ways() -> Figure:
                     *post(),
                     _bundle(plans),
                     m.curve(mean[:, 0], mean[:, 1], "wrong", dash=(7, 5)),
-                    m.text(*mean[-3].tolist(), "cloned", "wrong", align="right", dx=-8),
+                    m.text(mean[-3, 0], mean[-3, 1], "cloned", "wrong", align="right", dx=-8),
                     m.points(plans[:, :, -1, 0], plans[:, :, -1, 1], t=STAGES),
                     _disc(MM * start),
                     m.handle(now.x, MM * POST.start, {"x": "x"}, arrows=[(1, 0), (-1, 0)]),
@@ -112,7 +112,7 @@ def post() -> list[Mark]:
 
 
 def _disc(where: Tensor) -> Mark:
-    return m.body(DISC * CIRCLE, *where.tolist(), look="sample")
+    return m.body(DISC * CIRCLE, where[0], where[1], look="sample")
 
 
 def _bundle(plans: Tensor) -> Mark:
@@ -131,4 +131,5 @@ def _driven() -> list[Mark]:
         )
         marks.append(m.points(where[-1, :, 0], where[-1, :, 1], role))
     stuck = MM * POST.radius * runs()["clone"].observations[-1, 0]
-    return [*marks, _disc(stuck), m.text(*stuck.tolist(), "the clone leans here", "wrong", dx=26)]
+    x, y = stuck.tolist()
+    return [*marks, _disc(stuck), m.text(x, y, "the clone leans here", "wrong", dx=26)]

@@ -37,11 +37,11 @@ def many_worlds() -> Figure:
                 ],
             },
             readout=[
-                f"closes at **{GRAMS * float(z[k]):.1f} mm** with **{float(force[k]):.2f} N**",
+                f"**{float(force[k]):.2f} N** at *z* = **{GRAMS * float(z[k]):.1f} mm**",
                 f"lifts in **{rate(held)}** of the worlds",
                 f"reward **{_mean(there[k])}**, a tenth below **{low:.0f}**",
-                f"at home **{float(here[k]):.0f}**",
             ],
+            aside=f"at home {float(here[k]):.0f}",
             alt="Masses and frictions of 400 worlds, lifted ones as dots, dropped ones as crosses; "
             "beside it the reward over the spread of the worlds in training.",
         )  # fmt: skip

@@ -84,7 +84,7 @@ def episodes() -> tuple[Tensor, Tensor]:
         over = over | after.terminated
         x.append(state.x)
         angle.append(state.angle)
-    return tuple(torch.stack(part, 1)[:, FRAMES].unflatten(0, (2, -1)) for part in (x, angle))  # type: ignore[return-value]
+    return tuple(torch.stack(part, 1)[:, FRAMES].unflatten(0, (2, -1)) for part in (x, angle))
 
 
 def _scene(k: int) -> list[Mark]:
