@@ -38,6 +38,9 @@ Physical quantities are in SI units; angles in radians.
 
 from smoothlib import gripper, noise
 from smoothlib.ascent import annealed, ascend
+from smoothlib.cloning import Demonstrations, clone, demonstrate
+from smoothlib.denoising import GaussianMixture, tweedie
+from smoothlib.diffusion import Denoiser, ancestral, fit_denoiser, noise_levels
 from smoothlib.environments import (
     CartPole,
     Environment,
@@ -69,6 +72,7 @@ from smoothlib.evolution import (
 )
 from smoothlib.families import Family
 from smoothlib.finite_horizon import expected_return, expected_return_grad, state_values
+from smoothlib.finite_mdp import FiniteMDP
 from smoothlib.gripper_grasp import GripperGrasp
 from smoothlib.gripper_model import GripperParams
 from smoothlib.gripper_objective import GripperLift
@@ -95,8 +99,10 @@ from smoothlib.mixtures import (
 from smoothlib.noise import normal
 from smoothlib.norms import L1, EuclideanNorm
 from smoothlib.objectives import Affine, Objective, Optimum, Sum
+from smoothlib.passing import Passing
 from smoothlib.piecewise import Heaviside, PiecewiseLinear, SoftStep, Spike, TopHat
-from smoothlib.policies import MLP, Categorical, Gaussian, Linear
+from smoothlib.plans import demonstrate_plans, follow_plans
+from smoothlib.policies import MLP, Categorical, Gaussian, Linear, Scaled
 from smoothlib.ppo import PPO, clipped_surrogate
 from smoothlib.reductions import Reductions, reduction_table
 from smoothlib.search import (
@@ -163,12 +169,16 @@ __all__ = [
     "CartPole",
     "Categorical",
     "ClipUp",
+    "Demonstrations",
+    "Denoiser",
     "Environment",
     "Episodes",
     "Estimate",
     "EuclideanNorm",
     "Family",
+    "FiniteMDP",
     "Gaussian",
+    "GaussianMixture",
     "GripperGrasp",
     "GripperLift",
     "GripperParams",
@@ -187,11 +197,13 @@ __all__ = [
     "OpenAIES",
     "Optimum",
     "PassFailBar",
+    "Passing",
     "Pendulum",
     "PiecewiseLinear",
     "Quadratic",
     "Reductions",
     "Regulator",
+    "Scaled",
     "SoftStep",
     "Spike",
     "Sum",
@@ -204,6 +216,7 @@ __all__ = [
     "Wiggle",
     "actor_critic",
     "alpha_order",
+    "ancestral",
     "annealed",
     "antithetic",
     "ascend",
@@ -214,7 +227,10 @@ __all__ = [
     "center",
     "centered_ranks",
     "clipped_surrogate",
+    "clone",
     "confidence_radius",
+    "demonstrate",
+    "demonstrate_plans",
     "empirical_bernstein_interval",
     "estimate",
     "estimated_optimal",
@@ -226,7 +242,9 @@ __all__ = [
     "expected_return_grad",
     "finite_difference",
     "first_order",
+    "fit_denoiser",
     "fit_value",
+    "follow_plans",
     "gae",
     "gradient_sampling",
     "gripper",
@@ -240,6 +258,7 @@ __all__ = [
     "mixing_exact",
     "no_baseline",
     "noise",
+    "noise_levels",
     "normal",
     "normal_interval",
     "optimal",
@@ -262,6 +281,7 @@ __all__ = [
     "sweep",
     "switched",
     "time_baseline",
+    "tweedie",
     "unexplained",
     "uniform_boundary",
     "utilities",

@@ -132,6 +132,49 @@ class MLP:
         return list(pairwise(self._sizes))
 
 
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """A policy of (o - mean)/spread: observations in units of their own, whatever they are in.
+
+    Args:
+        mean, spread: (o,), of what has been observed; `Scaled.of` takes them from observations.
+    Raises:
+        ValueError: for a spread that is not positive.
+    """
+
+    policy: Linear | MLP
+    mean: Float[Tensor, " o"]
+    spread: Float[Tensor, " o"]
+
+    @classmethod
+    def of(
+        cls, policy: Linear | MLP, observations: Float[Tensor, "b o"], least: float = 1e-6
+    ) -> "Scaled":
+        """By mean and standard deviation of the observations, and no spread below `least`."""
+        return cls(policy, observations.mean(0), observations.std(0).clamp(min=least))
+
+    def __post_init__(self) -> None:
+        if not bool((self.spread > 0).all()):
+            raise ValueError(f"Scaled: spread = {self.spread.tolist()}; each must be above 0")
+
+    @property
+    def d(self) -> int:
+        return self.policy.d
+
+    @property
+    def action_size(self) -> int:
+        return self.policy.action_size
+
+    def initial(self, seed: int, dtype: torch.dtype | None = None) -> Float[Tensor, " d"]:
+        """That of the policy."""
+        return self.policy.initial(seed, dtype)
+
+    def __call__(
+        self, theta: Float[Tensor, "*m d"], observation: Float[Tensor, "*batch o"]
+    ) -> Float[Tensor, "*batch k"]:
+        return self.policy(theta, (observation - self.mean) / self.spread)
+
+
 # --- stochastic policies --------------------------------------------------------------------
 
 
@@ -145,7 +188,7 @@ class Gaussian:
         ValueError: unless sigma is positive and finite.
     """
 
-    policy: Linear | MLP
+    policy: Linear | MLP | Scaled
     sigma: float
     learned: bool = False
 
@@ -202,7 +245,7 @@ class Gaussian:
 class Categorical:
     """P(a) ∝ exp(logit of a) with policy(θ, o) the logits; actions are int64, from 0."""
 
-    policy: Linear | MLP
+    policy: Linear | MLP | Scaled
 
     @property
     def d(self) -> int:

@@ -21,6 +21,7 @@ from smoothlib.environments import (
     Pendulum,
     PendulumState,
 )
+from smoothlib.passing import Passing
 
 pytestmark = pytest.mark.usefixtures("no_jaxtyping")
 
@@ -44,6 +45,7 @@ def lq(**options: Any) -> LinearQuadratic:
 ENVIRONMENTS: dict[str, Callable[[], Environment]] = {
     "CartPole": lambda: CartPole(dtype=F64),
     "LinearQuadratic": lq,
+    "Passing": lambda: Passing(dtype=F64),
     "Pendulum": lambda: Pendulum(dtype=F64),
 }
 

@@ -113,6 +113,11 @@ FIGURES = {
         "rules": "Which rule comes nearest, with how many samples?",
         "own_rule": "Your rule: how near does it come?",
         "winners": "Which rule comes nearest, on which task?",
+        "two_learners": "Two programs for one algorithm. Which learns faster?",
+        "cloned_hand": "It copies an expert. Where does that stop working?",
+        "what_was_it": "You see a value after the noise. What was it before?",
+        "two_ways": "Half of the experts pass left, half pass right. Where does the copy go?",
+        "many_worlds": "Trained in a simulator. Does it lift in the laboratory?",
     },
 }
 EACH = [(lecture, name) for lecture, figures in FIGURES.items() for name in figures]
