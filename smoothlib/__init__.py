@@ -80,6 +80,7 @@ from smoothlib.landscapes import (
     Wiggle,
 )
 from smoothlib.lqr import LQR, Episodes, Regulator
+from smoothlib.mezo import mezo_step
 from smoothlib.mixtures import (
     alpha_order,
     bias_guarded,
@@ -229,6 +230,7 @@ __all__ = [
     "leave_one_out",
     "leave_one_out_variance",
     "measure_valued",
+    "mezo_step",
     "minimum_norm",
     "minimum_variance",
     "no_baseline",
