@@ -23,7 +23,8 @@ from smoothlib.learn_ant import FRESH, POLICY
 SIZE = (360, 640)  # rows and columns, pixels
 STEPS, RATE = 240, 20  # 12 s, a picture a step of 0.05 s
 ORANGE = (0xD5 / 255, 0x5E / 255, 0.0, 1.0)  # of the current try, in all figures
-TILES = ((176, 179, 184), (199, 202, 206))  # before light falls on them
+PERIOD = 80 / 60  # m, from a tile to the next of its colour
+TILES = ((182, 185, 190), (206, 209, 213))  # before light falls on them
 
 
 def frames(theta: Tensor, steps: int, start: int) -> Iterator[np.ndarray]:
@@ -41,9 +42,11 @@ def frames(theta: Tensor, steps: int, start: int) -> Iterator[np.ndarray]:
     camera.distance, camera.azimuth, camera.elevation = 5.5, 90.0, -16.0
     with _renderer(model) as renderer:
         for _ in range(steps):
-            camera.lookat[:] = data.qpos[0] + 0.6, data.qpos[1], 0.5
+            place = data.qpos[:2]
+            shift = np.round(place / PERIOD) * PERIOD  # by whole tiles: nobody sees it
+            camera.lookat[:] = *(place - shift + (0.6, 0)), 0.5
             renderer.update_scene(data, camera)
-            renderer.scene.lights[0].pos[:2] = data.qpos[:2]  # else it outruns its shadow
+            _bring_back(renderer.scene, shift)
             yield renderer.render()
             action = POLICY(theta, torch.from_numpy(seen)).clamp(-1, 1)
             seen, _, over, _, _ = env.step(action.numpy())
@@ -75,6 +78,7 @@ def _paint(model: mujoco.MjModel) -> None:
     model.geom_matid[model.geom_bodyid > 0] = -1
     model.geom_rgba[model.geom_bodyid == 0] = model.mat_rgba[:] = 1
     model.mat_reflectance[:] = 0
+    model.light_dir[:] = 0.15, 0.25, -0.96  # straight down, the floor would shade itself
     for k in range(model.ntex):
         first, size = model.tex_adr[k], model.tex_height[k] * model.tex_width[k] * 3
         texture = model.tex_data[first : first + size].reshape(-1, 3)
@@ -82,6 +86,13 @@ def _paint(model: mujoco.MjModel) -> None:
             texture[:] = 255
         elif model.tex_type[k] == mujoco.mjtTexture.mjTEXTURE_2D:
             texture[:] = np.where(texture.sum(1, keepdims=True) > 0, TILES[1], TILES[0])
+
+
+def _bring_back(scene: mujoco.MjvScene, shift: np.ndarray) -> None:
+    """The ant, to where the lamp is that casts its shadow; the floor stays."""
+    for geom in scene.geoms[: scene.ngeom]:
+        if geom.type != mujoco.mjtGeom.mjGEOM_PLANE:
+            geom.pos[:2] -= shift
 
 
 def _renderer(model: mujoco.MjModel) -> mujoco.Renderer:

@@ -66,9 +66,10 @@ def clip(path: str | Path, alt: str) -> HTML:
     """An MP4 with controls, that moves when asked to; `alt` says it in words. Kept in the page."""
     film = base64.b64encode(Path(path).read_bytes()).decode()
     label = html.escape(alt, quote=True)
+    style = "display: block; width: 100%; max-width: 640px; aspect-ratio: 16 / 9"
     return HTML(
-        f'<video controls muted playsinline preload="auto" aria-label="{label}" '
-        f'style="width: 100%; max-width: 640px" src="data:video/mp4;base64,{film}">{label}</video>'
+        f'<video controls muted playsinline preload="auto" aria-label="{label}" style="{style}" '
+        f'src="data:video/mp4;base64,{film}">{label}</video>'
     )
 
 

@@ -42,6 +42,8 @@ def test_the_clip_is_small_and_plays_in_every_browser() -> None:
     pictures = list(clips.read(CLIP))
     assert len(pictures) == clips.STEPS and pictures[0].shape == (*clips.SIZE, 3)
     assert differing(pictures[0], pictures[-1]) > 0.02
+    behind = np.stack([picture[80:120] for picture in pictures])
+    assert behind.max(-1).min() > 90, "a dark patch: the floor shades itself"
 
 
 def test_the_page_holds_the_clip_and_moves_it_only_when_asked() -> None:
