@@ -24,6 +24,7 @@ SIZE = (360, 640)  # rows and columns, pixels
 STEPS, RATE = 240, 20  # 12 s, a picture a step of 0.05 s
 ORANGE = (0xD5 / 255, 0x5E / 255, 0.0, 1.0)  # of the current try, in all figures
 PERIOD = 80 / 60  # m, from a tile to the next of its colour
+SKY = (229, 234, 240)
 TILES = ((182, 185, 190), (206, 209, 213))  # before light falls on them
 
 
@@ -83,7 +84,7 @@ def _paint(model: mujoco.MjModel) -> None:
         first, size = model.tex_adr[k], model.tex_height[k] * model.tex_width[k] * 3
         texture = model.tex_data[first : first + size].reshape(-1, 3)
         if model.tex_type[k] == mujoco.mjtTexture.mjTEXTURE_SKYBOX:
-            texture[:] = 255
+            texture[:] = SKY
         elif model.tex_type[k] == mujoco.mjtTexture.mjTEXTURE_2D:
             texture[:] = np.where(texture.sum(1, keepdims=True) > 0, TILES[1], TILES[0])
 

@@ -114,4 +114,4 @@ def loss(model: nn.Module, some: Int64[Tensor, "n t"], answer: bool = False) -> 
 @torch.no_grad()
 def right(model: nn.Module, some: Int64[Tensor, "n t"]) -> float:
     """Share of sentences whose likeliest answer is theirs."""
-    return float((model(some[:, :-1])[:, -1].argmax(-1) == some[:, -1]).float().mean())
+    return float((model(some[:, :-1])[:, -1].argmax(-1) == some[:, -1]).double().mean())
