@@ -1,13 +1,16 @@
 """Static figures: each function draws on the axes it is given; `show` puts the figure on the page.
+`clip` shows a film.
 
 Colours and marks are those of the interactive figures. A figure is shown as SVG on a clear ground
 with text in the colour of the page, so it reads in light and in dark, on a screen and on paper.
 """
 
+import base64
 import html
 import io
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -57,6 +60,17 @@ def show(axes: Axes, alt: str) -> HTML:
     svg = svg.replace(INK, f"var(--jp-content-font-color1, {INK})")
     label = html.escape(alt, quote=True)
     return HTML(f'<div role="img" aria-label="{label}" style="max-width: 852px">{svg}</div>')
+
+
+def clip(path: str | Path, alt: str) -> HTML:
+    """An MP4 with controls, that moves when asked to; `alt` says it in words. Kept in the page."""
+    film = base64.b64encode(Path(path).read_bytes()).decode()
+    label = html.escape(alt, quote=True)
+    style = "display: block; width: 100%; max-width: 640px; aspect-ratio: 16 / 9"
+    return HTML(
+        f'<video controls muted playsinline preload="auto" aria-label="{label}" style="{style}" '
+        f'src="data:video/mp4;base64,{film}">{label}</video>'
+    )
 
 
 def flights(axes: Axes, ball: BallThrow | BallWall, angles: Sequence[float]) -> Axes:

@@ -85,6 +85,7 @@ from smoothlib.landscapes import (
 )
 from smoothlib.lq_episode import LQEpisode
 from smoothlib.lqr import LQR, Episodes, Regulator
+from smoothlib.mezo import mezo_step
 from smoothlib.mixtures import (
     Mixing,
     alpha_order,
@@ -253,6 +254,7 @@ __all__ = [
     "leave_one_out",
     "leave_one_out_variance",
     "measure_valued",
+    "mezo_step",
     "minimum_norm",
     "minimum_variance",
     "mixing_exact",

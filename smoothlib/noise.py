@@ -42,6 +42,7 @@ WORD = 1 << 32
 TILE, COMPILED_TILE, CUDA_TILE = 1 << 16, 1 << 18, 1 << 22  # pairs at a time
 # A product and a sum in one step: to rounding the same.
 FUSED: dict[str, Any] = {"cpp.enable_floating_point_contract_flag": "fast"}
+PAGE = 2048  # numbers; making so many costs little more than making one
 HALF = 16  # members m and m + 16 are a pair: rows of a cache line, so that small d is fast
 
 
@@ -80,6 +81,8 @@ def normal(
     seed = _checked_seed(seed)
     rows, columns = _checked_range("members", members), _checked_range("coordinates", coordinates)
     out = _checked_out(out, len(rows), len(columns), dtype, device)
+    if not compile and out.device.type == "cpu" and 0 < out.numel() <= PAGE // 2:
+        return _from_pages(out, seed, rows, columns)
     with torch.no_grad():
         for piece, some in product(_pieces(rows), list(_words(columns))):
             i, j = piece.start - rows.start, some.start - columns.start
@@ -147,6 +150,38 @@ def sobol(
     engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=_checked_seed(seed))
     middle = engine.draw(n, dtype=torch.float64) + 2.0**-31
     return torch.special.ndtri(middle).to(device, dtype or torch.get_default_dtype())
+
+
+# --- small requests ----------------------------------------------------------------------
+
+
+def _from_pages(
+    out: Float[Tensor, "n d"], seed: int, rows: range, columns: range
+) -> Float[Tensor, "n d"]:
+    """A search on a small θ asks for the next few rows in each generation, and twice."""
+    size = max(1, PAGE // len(columns) // (2 * HALF)) * 2 * HALF
+    for first in range(rows.start // size * size, rows.stop, size):
+        page = _page(seed, first, size, columns, out.dtype)
+        some = range(max(first, rows.start), min(first + size, rows.stop))
+        with torch.no_grad():
+            out[some.start - rows.start : some.stop - rows.start].copy_(
+                page[some.start - first : some.stop - first]
+            )
+    return out
+
+
+@lru_cache(maxsize=64)
+def _page(
+    seed: int, first: int, size: int, columns: range, dtype: torch.dtype
+) -> Float[Tensor, "size d"]:
+    """Some whole blocks of rows, kept: a hundred kernels start for a page as for one number."""
+    rows = range(first, min(first + size, 2**63))
+    with torch.inference_mode(False), torch.no_grad():  # see _scratch
+        page = torch.empty(len(rows), len(columns), dtype=dtype, device="cpu")
+        for piece, some in product(_pieces(rows), list(_words(columns))):
+            i, j = piece.start - first, some.start - columns.start
+            _fill(page[i : i + len(piece), j : j + len(some)], piece, some, seed, False)
+    return page
 
 
 # --- tiles -------------------------------------------------------------------------------

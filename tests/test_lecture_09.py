@@ -4,6 +4,7 @@ import math
 import re
 import subprocess
 import sys
+from functools import partial
 
 import nbformat
 import numpy as np
@@ -14,6 +15,8 @@ from scipy.stats import norm
 from torch import Tensor
 
 from course import lab
+from course.allocations import peak
+from course.tiny_text import OURS
 from course.widgets import natural, populations, shaping, tuning, workers
 from course.widgets.populations import GENERATIONS, LANDSCAPES, SEARCHES, bend, ridge
 from course.widgets.workers import climb
@@ -24,15 +27,19 @@ from smoothlib import (
     Linear,
     Quadratic,
     ThreeHumpCamel,
+    ant,
     centered_ranks,
     environments,
     first_order,
+    learn_ant,
+    mezo_step,
     normal,
     returns,
     standardised,
     variance_exact,
     zero_order,
 )
+from smoothlib import noise as noise_module
 from tests.prose import Prose
 
 LECTURE = nbformat.read(lab.REPO / "lectures" / "09_nes.ipynb", as_version=4)
@@ -73,7 +80,7 @@ def test_every_numbered_equation_has_a_test() -> None:
 
 def test_figures_are_numbered_in_order() -> None:
     numbers = [int(n) for n in re.findall(r"\*\*Figure (\d+)\*?\*?[.\s]", PROSE.text)]
-    assert numbers == list(range(1, 9))
+    assert numbers == list(range(1, 12))
 
 
 # --- the equations ------------------------------------------------------------------------
@@ -222,6 +229,60 @@ def test_equation_9_10(n: int) -> None:
     own, same = rows.view(-1, n).mean(1), rows[:20_000, None].expand(-1, n).mean(1)
     for means, wanted in ((own, one / n), (same, one)):
         within_5_errors((means - f.smoothed_grad(point, 0.3)) ** 2, wanted)
+
+
+def test_equation_9_11() -> None:
+    """By the formula, with the noise of its address; `test_mezo` holds the rest."""
+    module = torch.nn.Module()
+    module.theta = torch.nn.Parameter(POINT.clone())
+    mezo_step(module, lambda: CAMEL(module.theta), 0.3, 0.05, seed=8, step=2)
+    eps = normal(8, range(2, 3), 2, dtype=torch.float64)[0]
+    slope = (CAMEL(POINT + 0.3 * eps) - CAMEL(POINT - 0.3 * eps)) / (2 * 0.3)
+    close(module.theta.detach(), POINT + 0.05 * slope * eps)
+
+
+ANT = lab.REPO / "lectures" / "trained" / "ant.pt"
+H = torch.tensor([[3.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
+
+
+def quadratic(x: Tensor) -> Tensor:
+    return ((x @ H) * x).sum(-1) / 2 + x[..., 0]
+
+
+def expected(eta: float, g: Tensor, H: Tensor) -> float:
+    """What (9.12) adds to the loss."""
+    price = (g @ g) * H.trace() + 2 * g @ H @ g
+    return float(-eta * g @ g + eta**2 / 2 * price)
+
+
+@pytest.mark.parametrize("eta", [0.1, 0.7])
+def test_equation_9_12(eta: float) -> None:
+    """The mean over all noise, exactly; and that the pair gives the slope along it exactly."""
+    sigma, g = 0.4, POINT @ H + torch.tensor([1.0, 0.0], dtype=torch.float64)
+
+    def after(e: Tensor) -> Tensor:
+        slope = (quadratic(POINT + sigma * e) - quadratic(POINT - sigma * e)) / (2 * sigma)
+        close(slope, e @ g)
+        return quadratic(POINT - eta * slope[:, None] * e)
+
+    found = float(plane_mean(after) - quadratic(POINT))
+    assert found == pytest.approx(expected(eta, g, H), rel=1e-9)
+
+
+def test_equation_9_13() -> None:
+    """Below the bound every slope gains, above it one loses; of equal curvatures it is (3.15)."""
+    values, vectors = torch.linalg.eigh(H)
+    bound = 2 / float(H.trace() + 2 * values[-1])
+    slopes = noise(200, 2)
+    assert all(expected(0.999 * bound, g, H) < 0 for g in slopes)
+    assert expected(1.001 * bound, vectors[:, -1], H) > 0
+    r = float(H.trace() / values[-1])
+    assert bound == pytest.approx(2 / float(values[-1]) / (r + 2))
+    for d in (1, 7):
+        one = torch.eye(d, dtype=torch.float64)
+        assert (
+            expected(0.999 * 2 / (d + 2), one[0], one) < 0 < expected(2.001 / (d + 2), one[0], one)
+        )
 
 
 # --- the numbers --------------------------------------------------------------------------
@@ -381,3 +442,115 @@ def test_two_processes_agree_to_the_bit() -> None:
 def test_figures_have_as_many_generations_as_the_prose_says() -> None:
     assert GENERATIONS == 25 and tuning.ROUNDS == 20 and says("20 generations of 32 children")
     assert tuning.MEMBERS == 32 and tuning.SEEDS == 5
+
+
+# --- the ant and the small language -------------------------------------------------------
+
+
+def test_the_ant_is_as_described() -> None:
+    assert learn_ant.POLICY.d == 224 and learn_ant.POLICY.observation_size == 27
+    assert ant.DT == 0.05 and ant.Ant().horizon == 1000 and says("an episode has 1000 steps")
+    assert (learn_ant.PAIRS, learn_ant.BEST) == (20, 10) and says("20 pairs a generation")
+    assert learn_ant.TRIALS == 4 and says("the mean of four episodes")
+    kept = torch.load(ANT, weights_only=True)
+    assert says(f"ant.pt --seed 4 --generations {kept['search']['generation']}")
+    curve = kept["curve"]
+    best = curve[curve[:, 3].argmax()]
+    assert says(f"to {best[3]:.0f} in generation {best[0]:.0f}")
+    assert says(f"after {best[1] / 1e6:.1f} million steps and ten minutes")
+    assert best[2] / 60 == pytest.approx(10, rel=0.05)
+    assert float(curve[curve[:, 0] <= 50, 3].mean()) == pytest.approx(994, rel=0.05)
+    assert float(curve[curve[:, 0] > 50, 3].min()) > 1250 and says("For some 50 generations")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_jaxtyping")
+def test_the_ant_scores_what_is_said() -> None:
+    """On another processor an episode ends otherwise in its last digits, not on average."""
+    found = learn_ant.score(torch.load(ANT, weights_only=True)["theta"], 10)
+    assert says("Gymnasium's own Ant-v5: 2434 on average over ten, and 994 for no action")
+    assert float(found.mean()) == pytest.approx(2434, abs=60)
+
+
+@pytest.mark.usefixtures("no_jaxtyping")
+def test_the_ant_runs_as_far_as_is_said() -> None:
+    world = ant.Ant(False, threads=1, dtype=torch.float64)
+    theta, state = torch.load(ANT, weights_only=True)["theta"], world.reset(4, 1)
+    for _ in range(240):
+        state = world.step(state, learn_ant.POLICY(theta, world.observe(state))).state
+    assert float(state.x.mean()) == pytest.approx(21, abs=1.5) and says("the ant runs 21 m")
+
+
+@pytest.mark.usefixtures("no_jaxtyping")
+def test_random_actions_earn_what_is_said_of_them() -> None:
+    n = 50
+    world = ant.Ant(False, threads=1, dtype=torch.float64)
+    state, total = world.reset(n, 5), torch.zeros(n, dtype=torch.float64)
+    running = torch.ones(n, dtype=torch.bool)
+    for t in range(1000):
+        eps = normal(6, n, range(8 * t, 8 * t + 8), dtype=torch.float64)
+        state, reward, terminated, _ = world.step(state, 2 * torch.special.ndtr(eps) - 1)
+        total, running = total + reward, running & ~terminated
+        if not running.any():
+            break
+    within_5_errors(total, -49)
+    assert float(total.std()) < 100 and says("Random actions earn −49")
+
+
+@pytest.fixture(scope="module")
+def tuned() -> dict:
+    """The names of the cells that train the language model and fine-tune it."""
+    names: dict = {"torch": torch}
+    for cell in ("language-train", "mezo-run", "gradient-run", "memory"):
+        exec(source(cell), names)
+    exec(source("effective-rank-measured"), names)
+    return names
+
+
+def test_the_language_model_is_as_described(tuned: dict) -> None:
+    model, right = tuned["model"], tuned["right"]
+    assert sum(p.numel() for p in model.parameters()) == 7660 and says("with 7660 parameters")
+    assert right(model, tuned["sentences"](OURS, 1000, seed=2)) == 1
+    assert right(model, tuned["unseen"]) == pytest.approx(0.75, abs=0.03)
+    assert says("a quarter of the endings is wrong") and len(tuned["changed"]) == 128
+    words = {tuned["text"](row) for row in tuned["sentences"](OURS, 3000, seed=0)}
+    assert "a heavy ball hits the wall and it sticks" in words
+
+
+def test_mezo_and_the_gradient_learn_the_change_at_the_price_that_is_said(tuned: dict) -> None:
+    for way in ("tuned", "climber"):
+        assert tuned["right"](tuned[way], tuned["unseen"]) > 0.99 and says("every sentence")
+    by_mezo, by_gradient = -tuned["by_mezo"], -torch.tensor(tuned["by_gradient"])
+    pairs, steps = (int((losses < 0.1).nonzero()[0]) + 1 for losses in (by_mezo, by_gradient))
+    assert says("costs the gradient 18 evaluations and MeZO 172, ten times as many")
+    assert 3 * steps == 18 and 2 * pairs == pytest.approx(172, rel=0.1)
+
+
+def test_the_memory_is_what_is_said(tuned: dict) -> None:
+    found = [[round(number, 1) for number in row] for row in tuned["megabytes"]]
+    assert found[1] == [2.7, 1.0] and says("backpropagation takes 2.7 MB and MeZO 1.0 MB")
+    assert found[3] == [9.4, 1.0] and says("with eight, 9.4 MB and still 1.0 MB")
+
+    def run() -> None:
+        with torch.no_grad():
+            tuned["log_p"](tuned["deep"])
+
+    assert peak(run) / 1e6 == tuned["megabytes"][3][1] and says("exactly what it takes to run")
+
+
+def test_the_noise_keeps_what_is_said_whatever_the_model() -> None:
+    for width in (1000, 2000):
+        layer = torch.nn.Linear(width, width)
+        for kept in (noise_module._scratch, noise_module._places):
+            kept.cache_clear()
+        taken = peak(partial(mezo_step, layer, lambda: 0.0, 1e-3, 0.0, 0, 0))
+        assert 7e6 < taken < 8e6 and says("at most 8 MB whatever the model")
+
+
+def test_the_effective_rank_is_what_is_said(tuned: dict) -> None:
+    bent = tuned["bent"]
+    assert bent.trace == pytest.approx(130, rel=0.1) and bent.standard_error < 12
+    assert bent.largest == pytest.approx(42, rel=0.1) and says("$\\lambda = 42$")
+    assert round(bent.effective_rank) == 3 and says("an effective rank of about 3")
+    assert says("a fifth of the gradient's. Ours were a twentieth, 0.001 and 0.02")
+    assert "lr=1e-3" in source("mezo-run") and "alpha=0.02" in source("gradient-run")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 
 import torch
@@ -65,12 +65,12 @@ def population(f: Function | None = None) -> Figure:
     `f`, if given, is the landscape: points (n, 2) to values (n,), to be maximised.
     """
     views = LANDSCAPES if f is None else {"yours": (f, (-1.6, 0.4))}
+    seen = cache(lambda landscape: (_ground(landscape), _top(landscape)))
 
     def draw(now: SimpleNamespace) -> Picture:
         landscape = views[now.landscape][0] if f is None else f
         start = torch.tensor([now.x, now.y], dtype=torch.float64)
-        ground = _ground(landscape)
-        top = _top(landscape)
+        ground, top = seen(landscape)
         panels: dict[str, list[Mark]] = {}
         ends = []
         for name, search in SEARCHES.items():
