@@ -27,7 +27,7 @@ from smoothlib import PiecewiseLinear
 TAU = 0.1  # standard deviation of the world's shaking
 BUDGET = 1000
 UNITS = ((0.01, 0.1), (30.0, 300.0))  # that a task's values may be in
-REACH = torch.linspace(-2, 2, 801, dtype=torch.float64)[:, None]  # where a best place may lie
+REACH = torch.linspace(-2, 2, 401, dtype=torch.float64)[:, None]  # where a best place may lie
 START = torch.zeros(1, dtype=torch.float64)
 ROUND = (
     "grip", "kerb", "wall", "grip", "kerb", "kerb grip", "kerb aim", "wall grip", "grip grip",
@@ -63,7 +63,9 @@ class Task:
         self.name, self.directions, self.turn = name, directions, turn
         self.theta0, self.unit, self._origin = theta0, unit, theta0.clone()
         self.shake, self.eps, self.spent = shake, eps, 0
-        self.gains = [float(_mean(g, REACH).max() - _mean(g, START)) for g in directions]
+        self._before = [float(_mean(g, START)) for g in directions]
+        best = [float(_mean(g, REACH).max()) for g in directions]
+        self.gains = [after - before for after, before in zip(best, self._before, strict=True)]
         pieces = [g.pieces() for g in directions]
         most = max(len(p.edges) for p in pieces)
         self._edges = torch.stack([_longer(p.edges, most, torch.inf) for p in pieces])
@@ -115,9 +117,9 @@ class Task:
     def shares(self, theta: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
         """The same for many points, whatever is lost."""
         y = (theta - self._origin) @ self.turn
-        parts = enumerate(zip(self.directions, self.gains, strict=True))
-        gained = [(_mean(g, y[..., [i]]) - _mean(g, START)) / gain for i, (g, gain) in parts]
-        return torch.stack(gained).mean(0)
+        means = [_mean(g, y[..., [i]]) for i, g in enumerate(self.directions)]
+        parts = zip(means, self._before, self.gains, strict=True)
+        return torch.stack([(mean - before) / gain for mean, before, gain in parts]).mean(0)
 
 
 def tasks(rng: torch.Generator, kinds: Sequence[str] = ROUND, budget: int = BUDGET) -> list[Task]:

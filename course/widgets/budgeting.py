@@ -98,8 +98,8 @@ def _picture(task: Task, tries: Float[Tensor, "n 2"], theta: Float[Tensor, " 2"]
     dots = torch.full((STEPS + 1, TOGETHER, 2), torch.nan, dtype=torch.float64)
     for k, part in enumerate(shown):
         dots[k + 1, : len(part)] = part
-    gained = torch.tensor([0.0, *(task.share(task.theta0 + at) for at in middles)])
     path = torch.cat((torch.zeros_like(middles[:1]), middles))
+    gained = task.shares(task.theta0 + path)
     end, share = theta - task.theta0, task.share(theta)
     spent = TOGETHER * torch.arange(steps + 1)
     return Picture(
@@ -128,12 +128,11 @@ def _picture(task: Task, tries: Float[Tensor, "n 2"], theta: Float[Tensor, " 2"]
     )
 
 
+@lru_cache(32)
 def _ground(task: Task) -> m.Mark:
     """The expected return in the shaking world, dark where it is high."""
-    x = torch.linspace(-WIDE, WIDE, 121, dtype=torch.float64)
-    y = torch.linspace(-HIGH, HIGH, 91, dtype=torch.float64)
+    x = torch.linspace(-WIDE, WIDE, 97, dtype=torch.float64)
+    y = torch.linspace(-HIGH, HIGH, 73, dtype=torch.float64)
     plane = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)
-    share = task.shares(task.theta0 + plane)
-    return m.image(
-        ((share.clamp(-0.5, 1) + 0.5) / 1.5 * 12).floor() / 16, (-WIDE, WIDE), (-HIGH, HIGH)
-    )
+    share = task.shares(task.theta0 + plane).clamp(-0.5, 1)
+    return m.image(((share + 0.5) * 8).floor() / 16, (-WIDE, WIDE), (-HIGH, HIGH))
