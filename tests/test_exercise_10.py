@@ -35,7 +35,7 @@ SOLUTION = read("solutions", NAME)
 TEXT = " ".join(" ".join(c.source for c in SOLUTION.cells if c.cell_type == "markdown").split())
 RIGHT = right(NAME)
 WRONG = {f.__name__: f for f in CHOOSE.mistakes}
-ROUNDS = 3  # of tasks in the practice and in the hidden test
+ROUNDS = 2  # of tasks in the practice and in the hidden test
 
 
 def worked(*more: str) -> dict:
@@ -164,8 +164,8 @@ def of_a_test(name: str) -> tuple[float, float]:
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_right_answer_lies_far_above_what_is_needed(name: str) -> None:
     mean, sd = of_a_test(name)
-    assert mean - 7 * sd > 0.7 and 0.93 < mean <= 1
-    assert "lie between 0.94 and 0.99 on average" in TEXT
+    assert mean - 5 * sd > 0.75 and 0.93 < mean <= 1
+    assert "lie between 0.94 and 1 on average" in TEXT
 
 
 JUDGED = [name for name in WRONG if not re.search("budget|path|value$|moves", name)]
@@ -174,7 +174,7 @@ JUDGED = [name for name in WRONG if not re.search("budget|path|value$|moves", na
 @pytest.mark.parametrize("name", JUDGED)
 def test_a_wrong_answer_lies_far_below_what_is_needed(name: str) -> None:
     mean, sd = of_a_test(name)
-    assert mean + 3.5 * sd < 0.7 and mean < 0.45
+    assert mean + 3.5 * sd < 0.75 and mean < 0.45 and "lie below 0.45" in TEXT
 
 
 def test_what_the_text_says_that_methods_gain() -> None:
