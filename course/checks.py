@@ -2,6 +2,7 @@
 
     check(f, *args, gives=..., within=..., known=...)   f(*args) must give this
     check_mean(f, *args, gives=..., sd=..., known=...)  its rows must have this mean and spread
+    check_share(f, tasks, at_least=..., known=...)      f must gain this share of what there is
     check_raises(f, *args, error=..., known=...)        f(*args) must raise this
     hidden(name, hint=...)                              inside it, a failure shows only these
     started(f, ...)                                     stop in one line if f is still a stub
@@ -20,6 +21,7 @@ tensor is expected; wrong shape, axis, dtype, sign, factor, offset, order, index
 import copy
 import inspect
 import io
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -33,9 +35,11 @@ from torch import Tensor
 from course.judging import (
     CHANGED,
     Outcome,
+    Played,
     Problem,
     mean_problem,
     same,
+    share_problem,
     standard_error,
     tensor,
     value_problem,
@@ -50,6 +54,7 @@ UNSTEADY = (
     "noise that it is given."
 )
 _failed: WeakSet[Callable] = WeakSet()  # functions of a notebook that did not pass a check
+_telling = True  # whether a failure is told in full: not inside `hidden`
 _next_seed: Callable[[], int] = lambda: 1  # noqa: E731  (what `secret` seeds its generator with)
 
 
@@ -80,6 +85,14 @@ class NotStarted(CheckFailed):
 
 
 Judge = Callable[[Outcome], Problem | None]
+FEW = 4  # tasks by which a known mistake is known
+
+
+class Trial(NamedTuple):
+    """What a function is called with, and how what became of it is judged."""
+
+    args: tuple
+    judge: Judge
 
 
 def check(f: Callable, *args: object, gives: object, within: float = 1e-6, known: Known) -> None:
@@ -122,6 +135,29 @@ def check_mean(f: Callable, *args: object, gives: object, sd: object = None, kno
     print(f"{show_call(f, args)} is right: its mean is {off:.1f} standard errors from the truth")
 
 
+def check_share(f: Callable, tasks: Sequence[Played], *, at_least: float, known: Known) -> None:
+    """Let f choose a point for each task, f(*task.given), and require the mean of task.share.
+
+    A share of 1 is all that there is to gain over the start, 0 is the start. One task is luck;
+    the mean over many is steady, and `at_least` is to lie many of its standard deviations from
+    what right answers reach and from what wrong ones do. Each task counts its tries by itself, on
+    a copy, so that a second call finds it fresh.
+    """
+
+    def player(f: Callable) -> Callable:
+        return lambda tasks: [f(*task.given) for task in tasks]
+
+    def trial(tasks: Sequence[Played], at_least: float) -> Trial:
+        return Trial((list(tasks),), lambda outcome: share_problem(outcome, tasks, at_least))
+
+    expected = f"a share of at least {at_least:g}, on average"
+    few = trial(tasks[:FEW], math.inf)  # enough to know a mistake by
+    points = _require(f, *trial(tasks, at_least), expected, known, player, few)
+    assert isinstance(points, list)
+    reached = sum(task.share(point) for task, point in zip(tasks, points, strict=True)) / len(tasks)
+    print(f"{name_of(f)} is right: it gains {reached:.2f} of what there is, {at_least:g} is needed")
+
+
 def check_raises(f: Callable, *args: object, error: type[Exception], known: Known) -> None:
     """Require f(*args) to raise `error`."""
 
@@ -141,6 +177,8 @@ def hidden(name: str, hint: str) -> Iterator[None]:
 
     Whatever else is raised is a mistake of the test's own, and is not passed off as the student's.
     """
+    global _telling
+    before, _telling = _telling, False
     try:
         with redirect_stdout(io.StringIO()):
             yield
@@ -148,6 +186,8 @@ def hidden(name: str, hint: str) -> Iterator[None]:
         raise
     except CheckFailed:
         raise CheckFailed(f"Hidden test: {name}\n{row('hint', hint)}") from None
+    finally:
+        _telling = before
 
 
 def started(*functions: Callable) -> None:
@@ -177,14 +217,28 @@ def secrets_from(seeds: Iterator[int]) -> Iterator[None]:
         _next_seed = before
 
 
-def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known) -> object:
-    """The value of f(*args); CheckFailed with the whole story if the judge finds a problem."""
-    outcome = _call(f, args)
+def _require(
+    f: Callable,
+    args: tuple,
+    judge: Judge,
+    expected: str,
+    known: Known,
+    player: Callable[[Callable], Callable] = lambda f: f,
+    shorter: Trial | None = None,
+) -> object:
+    """The value of f(*args); CheckFailed with the whole story if the judge finds a problem.
+
+    `player` makes of f, or of a mistake, the function that takes these arguments. `shorter`, if
+    there is one, is the trial in which f and the known mistakes are compared.
+    """
+    outcome = _call(player(f), args)
     problem = judge(outcome)
     if problem is None:
         return outcome.value
     if said := excuse(f, outcome.error):
         raise NotStarted(said) from outcome.error
+    if not _telling:
+        raise CheckFailed(f"{name_of(f)}: {problem.headline}") from outcome.error
     got = (
         ("raised", show_error(outcome.error))
         if outcome.error
@@ -193,11 +247,15 @@ def _require(f: Callable, args: tuple, judge: Judge, expected: str, known: Known
     if problem.closer:
         headline, hint = problem.closer()
         problem = problem._replace(headline=headline, hint=hint)
-    likely, reread = _likely(outcome, args, judge, known)
+    tried = show_call(f, args)
+    if shorter:
+        args, judge = shorter
+        outcome = _call(player(f), args)
+    likely, reread = _likely(outcome, args, judge, known, player)
     advice = ("likely", likely) if likely else ("hint", problem.hint)
-    if not outcome.error and not same(outcome.value, _call(f, args).value, 1e-9):
+    if not outcome.error and not same(outcome.value, _call(player(f), args).value, 1e-9):
         advice = ("likely", UNSTEADY)
-    rows = [("tried", show_call(f, args)), *(problem.rows or [got, ("expected", expected)])]
+    rows = [("tried", tried), *(problem.rows or [got, ("expected", expected)])]
     rows += [advice, ("note", _blames(f)), ("note", _touches(outcome, args, problem, likely))]
     rows += [("reread", reread)]
     _failed.update({f} if inspect.isfunction(f) else ())
@@ -236,9 +294,11 @@ def _named_arguments(f: Callable, args: tuple, known: Known) -> dict[str, object
     return {}
 
 
-def _likely(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> tuple[str, str]:
+def _likely(
+    outcome: Outcome, args: tuple, judge: Judge, known: Known, player: Callable
+) -> tuple[str, str]:
     """The likely mistake, or nothing, and what to reread."""
-    found, reread = _found(outcome, args, judge, known)
+    found, reread = _found(outcome, args, judge, known, player)
     if not found and isinstance(outcome.error, ValueError):
         found = known.refused
     if not found and outcome.error is not None:
@@ -257,13 +317,15 @@ def _call(f: Callable, args: tuple) -> Outcome:
             return Outcome(None, error, given)
 
 
-def _found(outcome: Outcome, args: tuple, judge: Judge, known: Known) -> tuple[str, str]:
+def _found(
+    outcome: Outcome, args: tuple, judge: Judge, known: Known, player: Callable
+) -> tuple[str, str]:
     """The docstrings of the known mistakes that do here what the student's function did.
 
     More than two name none: a list of everything would send the student the wrong way. A last
     paragraph "Reread: ..." of a docstring takes the place of the function's own section.
     """
-    tried = ((mistake.__doc__ or "", _call(mistake, args)) for mistake in known.mistakes)
+    tried = ((wrong.__doc__ or "", _call(player(wrong), args)) for wrong in known.mistakes)
     docs = dict.fromkeys(doc for doc, did in tried if _alike(outcome, did, judge))
     found = [doc.partition("Reread:") for doc in docs]
     if len(found) == 1:

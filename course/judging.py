@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,11 @@ from course.diagnosis import Difference, close, compare, compare_shapes, name_nu
 from course.messages import NUMBERS_SHOWN, count, in_words, show
 
 CHANGED = "the value is right, but the caller's tensor is not what it was"
+IN_PLACE = (
+    "It changed its argument: work on a copy, write x = x + dx, not x += dx, and keep away from "
+    "methods that end in _, such as add_."
+)
+WORST_SHOWN = 4  # of the tasks that were played
 STANDARD_ERRORS = 5.0  # an honest sample strays farther once in 1.7 million times
 ORDINALS = ("first", "second", "third")
 Named = Mapping[str, object]
@@ -23,6 +28,18 @@ class Outcome(NamedTuple):
     value: object
     error: Exception | None
     args: tuple
+
+
+class Played(Protocol):
+    """A task that a function is let loose on: what it is given, and how much it gained."""
+
+    theta0: Tensor
+    eps: Tensor
+
+    @property
+    def given(self) -> tuple: ...
+
+    def share(self, theta: Tensor) -> float: ...
 
 
 class Problem(NamedTuple):
@@ -62,6 +79,60 @@ def mean_problem(
     if sd is not None and (problem := _spread(rows, sd, named)):
         return problem
     return _changed(outcome, args)
+
+
+def share_problem(outcome: Outcome, tasks: Sequence[Played], at_least: float) -> Problem | None:
+    """What is wrong with an outcome that is a point for each task, by what they gain on average."""
+    if problem := _returned(outcome):
+        return problem
+    points = outcome.value
+    assert isinstance(points, list)
+    for i, (point, task) in enumerate(zip(points, tasks, strict=True), start=1):
+        if problem := _no_point(point, task.theta0):
+            return _within(problem, f"task {i} of {len(tasks)}: ")
+    shares = [task.share(point) for point, task in zip(points, tasks, strict=True)]
+    if sum(shares) < at_least * len(shares):
+        return _too_little(shares, points, tasks, at_least)
+    played = [(task.theta0, task.eps) for task in outcome.args[0]]
+    if not same(played, [(task.theta0, task.eps) for task in tasks], 0.0):
+        return Problem(CHANGED, IN_PLACE)
+    return None
+
+
+def _no_point(point: object, start: Tensor) -> Problem | None:
+    if problem := _returned(Outcome(point, None, ())):
+        return problem
+    expected = f"a point of shape {tuple(start.shape)}"
+    if not isinstance(point, Tensor):
+        return Problem(
+            f"returned {in_words(point)}; {expected} is expected",
+            _to_tensor(point, start, {"theta0": start}),
+        )
+    if point.shape != start.shape:
+        hint = "Return where you would send the machine: one point, like theta0."
+        return Problem(f"wrong shape: {tuple(point.shape)}; {expected} is expected", hint)
+    return _form(point, start, {}, True, 0.0) or _not_finite(tensor(point), start)
+
+
+def _too_little(
+    shares: Sequence[float], points: Sequence[Tensor], tasks: Sequence[Played], at_least: float
+) -> Problem:
+    mean, n = sum(shares) / len(shares), len(shares)
+    worst = sorted(range(n), key=shares.__getitem__)[:WORST_SHOWN]
+    listed = ", ".join(f"{tasks[i]} {shares[i]:.2f}" for i in worst)
+    rows = [
+        (
+            "gained",
+            f"{mean:.2f} of what there is, on average over {n} tasks; least of all: {listed}",
+        ),
+        ("expected", f"at least {at_least:g}; 0 is the start, 1 the best there is"),
+    ]
+    hint = "Print what one task gives you, step by step, and see whether the values rise at all."
+    if mean < 0:
+        hint = "That is worse than the start. Do you go uphill, and do you stop before the fall?"
+    elif all(same(p, task.theta0, 1e-3) for p, task in zip(points, tasks, strict=True)):
+        hint = "It ends where it starts. Do its tries ever see another value?"
+    return Problem("it gains too little", hint, rows)
 
 
 # --- kind and form ------------------------------------------------------------------------
@@ -211,8 +282,7 @@ def _not_finite(got: Tensor, wanted: Tensor) -> Problem | None:
 def _changed(outcome: Outcome, args: tuple) -> Problem | None:
     if same(outcome.args, args, 0.0):
         return _marked(outcome.args, args)
-    hint = "It changed its argument: work on a copy, write x = x + dx, not x += dx, and keep "
-    return Problem(CHANGED, f"{hint}away from methods that end in _, such as add_.")
+    return Problem(CHANGED, IN_PLACE)
 
 
 def _marked(after: tuple, before: tuple) -> Problem | None:

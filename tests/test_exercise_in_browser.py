@@ -182,3 +182,48 @@ def test_the_crew_of_exercise_09_stays_together_and_balances_the_pole(
         figure.locator(f"input[data-control={name}]").press("End")
     expect(figure.locator(".sc-readout")).to_contain_text("θ itself holds for 500 steps, all")
     screenshot(page, "exercise_09_pole")
+
+
+def test_the_choice_of_exercise_10_is_judged_and_watched(page: Page, lab_server: LabServer) -> None:
+    solved = {cell.id: cell.source for cell in read("solutions", "10_choosing").cells}
+    open_notebook(page, "exercises/10_choosing/choosing.ipynb")
+    for name in ("setup", "suspect", "rows", "choose"):
+        run_cell(page, name)
+    picture = run_cell(page, "evidence_picture").locator("[role=img] svg")
+    expect(picture).to_be_visible(timeout=PATIENCE_MS)
+    screenshot(page, "exercise_10_evidence")
+    expect(run_cell(page, "watched")).to_have_text("choose: not started")
+    expect(run_cell(page, "test_choose_practice")).to_have_text("choose: not started")
+
+    luckiest = "    points = theta0 + eps\n    return points[f(points).argmax()]\n"
+    answer(page, "choose", f"def choose(f, slope, theta0, budget, eps):\n{luckiest}")
+    output = run_cell(page, "test_choose_practice")
+    expect(output).to_contain_text("You return the try with the largest value")
+    expect(output).to_contain_text("of what there is, on average over 24 tasks")
+    screenshot(page, "exercise_10_wrong")
+
+    answer(page, "crossed_mixture", solved["crossed_mixture"])
+    picture = run_cell(page, "repaired").locator("[role=img] svg")
+    expect(picture).to_be_visible(timeout=PATIENCE_MS)
+    screenshot(page, "exercise_10_repaired")
+
+    answer(page, "choose", solved["choose"])
+    expect(run_cell(page, "test_choose_practice")).to_contain_text("choose is right: it gains 0.9")
+    screenshot(page, "exercise_10_right")
+    figure = run_cell(page, "watched").locator(".sc-figure")
+    readout = figure.locator(".sc-readout")
+    expect(readout).to_contain_text("tries spent", timeout=PATIENCE_MS)
+    for key, name in ("PageUp", "early"), ("End", "end"):
+        figure.locator("input[data-control=clock]").press(key)
+        screenshot(page, f"exercise_10_watched_{name}")
+    expect(readout).to_contain_text("1000 tries spent")
+    expect(readout).to_contain_text(re.compile(r"your point gains (0\.9\d|1\.00) of what there is"))
+    figure.get_by_role("combobox").select_option("a wall and a grip")
+    expect(readout).to_contain_text("of what there is")
+    figure.get_by_role("button", name="Another task").click()
+    page.evaluate("name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
+                  "JupyterLab Dark")  # fmt: skip
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    screenshot(page, "exercise_10_watched_dark")
+    page.evaluate("name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
+                  "JupyterLab Light")  # fmt: skip

@@ -54,6 +54,7 @@ from course.widgets import (
     two_noises,
     variances,
     votes,
+    watch_choice,
     watch_generations,
     which_baseline,
     which_wins,
@@ -143,6 +144,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         normal(0, 12, 8).view(3, 4, 8), torch.tensor([10.0, 20.0, 30.0])
     ),
     "workers": workers,
+    "own_choice": lambda: watch_choice(
+        lambda f, slope, theta0, budget, eps: theta0 + eps[f(theta0 + eps).argmax()]
+    ),
 }
 
 

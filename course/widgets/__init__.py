@@ -3,6 +3,7 @@
 from course.widgets.alarms import alarm
 from course.widgets.annealing import anneal, climb_the_average
 from course.widgets.balancing import balance
+from course.widgets.budgeting import watch_choice
 from course.widgets.climbing import ascent, many_starts
 from course.widgets.cloned import cloned_hand
 from course.widgets.closed_loop import looking_hand
