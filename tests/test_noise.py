@@ -432,3 +432,18 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
 def test_bad_input_names_the_value_and_the_remedy(call, error, message) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_small_requests_are_rows_of_large_ones_and_nobody_elses_memory() -> None:
+    """They come from pages that are kept: across the edges of pages, and after overwriting."""
+    whole = normal(3, 4000, range(5, 8), dtype=torch.float64)
+    for rows in (range(0, 1), range(670, 700), range(3990, 4000)):
+        for _ in range(2):
+            some = normal(3, rows, range(5, 8), dtype=torch.float64)
+            assert torch.equal(some, whole[rows.start : rows.stop])
+            some.zero_()
+    end = normal(0, range(2**63 - 3, 2**63), 2)
+    assert torch.equal(end[1:], normal(0, range(2**63 - 2, 2**63), 2))
+    with torch.inference_mode():
+        normal(11, 4, 3)
+    normal(11, 4, 3).requires_grad_().sum().backward()  # a page made there serves here
