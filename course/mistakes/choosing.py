@@ -412,7 +412,7 @@ def returns_a_noisy_point(
 ) -> Tensor:
     """You return a point with the exploration's noise still on it. Noise is for looking; return its
     mean, θ. Reread: lecture 09, “The search gradient”"""
-    return _ascend(f, theta0, budget, eps)[-1] + eps[-1]
+    return _ascend(f, theta0, budget, eps)[-1] + 2 * eps[-1]
 
 
 def forgets_the_budget(

@@ -58,8 +58,8 @@ def watch_choice(choose: Choose) -> Figure:
 
     return Figure(
         "Your choice: where do its tries go?",
-        f"Press play. Dots: {TOGETHER} tries, in the order in which your function asked. Dark: the "
-        "return is high.",
+        f"Press play. Dots: {TOGETHER} tries, in the order in which your function asked. The "
+        "stronger the grey, the higher the return.",
         [
             Column([
                 Panel("plane", "Two knobs", "from above, the start in the middle",
@@ -130,7 +130,7 @@ def _picture(task: Task, tries: Float[Tensor, "n 2"], theta: Float[Tensor, " 2"]
 
 @lru_cache(32)
 def _ground(task: Task) -> m.Mark:
-    """The expected return in the shaking world, dark where it is high."""
+    """The expected return in the shaking world, the stronger the higher."""
     x = torch.linspace(-WIDE, WIDE, 97, dtype=torch.float64)
     y = torch.linspace(-HIGH, HIGH, 73, dtype=torch.float64)
     plane = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)
