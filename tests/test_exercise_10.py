@@ -240,7 +240,7 @@ def test_the_three_mixtures_are_those_of_the_library(seed: int) -> None:
     radius = float(confidence_radius(summarise([zero]), 0.95))
     for tolerance in (0.5 * radius, 1.5 * radius, 9.0):
         found = WORKED["guarded_alpha"](first, zero, tolerance, radius)
-        torch.testing.assert_close(found, bias_guarded(tolerance)(first, zero))
+        torch.testing.assert_close(found[None], bias_guarded(tolerance)(first, zero))
     crossed = WORKED["crossed_mixture"](first, zero)
     alpha = inverse_variance(first[12:], zero[12:])
     torch.testing.assert_close(crossed[:12], alpha * first[:12] + (1 - alpha) * zero[:12])
