@@ -1,10 +1,12 @@
 """Lecture 10, "Which tool": every numbered equation and every number in its prose, checked."""
 
+import inspect
 import math
 import re
 
 import nbformat
 import pytest
+import stable_baselines3
 import torch
 from scipy.integrate import quad
 from scipy.optimize import brentq
@@ -15,6 +17,7 @@ from course import lab, trained
 from course.trained import load
 from course.widgets import cloned, denoising, laboratory, two_learners, what_was_it
 from course.widgets.tweedie import BEFORE
+from smoothlib import ppo
 from smoothlib.cloning import Demonstrations, demonstrate, log_likelihood, steps_off_course
 from smoothlib.denoising import tweedie
 from smoothlib.diffusion import ancestral
@@ -183,7 +186,12 @@ def test_equation_10_29(gamma: float) -> None:
 
 def test_the_two_programs() -> None:
     assert says("Eight seeds each, 61 thousand steps") and says("eight whole episodes")
-    assert trained.SEEDS == 8 and 15 * trained.BUDGET == 61_440
+    lines = len(inspect.getsource(ppo).splitlines())
+    assert 150 < lines < 250 and says("some 200 lines")
+    ours, theirs = (inspect.signature(one).parameters for one in (ppo.PPO, stable_baselines3.PPO))
+    assert ours["episodes"].default == 8 and ours["epochs"].default == 10 and says("ten times")
+    assert theirs["n_steps"].default == 2048 and theirs["n_epochs"].default == 10
+    assert says("theirs 2048 steps") and trained.SEEDS == 8 and 15 * trained.BUDGET == 61_440
     figure = two_learners()
     early, later = figure.answer(spent=16.384).readout, figure.answer(spent=32.768).readout
     assert early[1:] == ["ours **431 ± 37**", "Stable-Baselines3 **447 ± 31**"]
