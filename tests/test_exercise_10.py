@@ -177,6 +177,20 @@ def test_a_wrong_answer_lies_far_below_what_is_needed(name: str) -> None:
     assert mean + 3.5 * sd < 0.75 and mean < 0.45 and "lie below 0.45" in TEXT
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*CHOICES, *JUDGED])
+def test_in_200_hidden_tests_no_right_answer_fails_and_no_wrong_one_passes(name: str) -> None:
+    """As many as `make certify` grades, here without the jail; the margin is in the message."""
+    play: Callable = CHOICES.get(name) or WRONG[name]
+    means = torch.zeros(200, dtype=torch.float64)
+    for seed in range(200):
+        unseen = drawn(50_000 + seed, ROUNDS * ROUND)
+        means[seed] = sum(task.share(play(*task.given)) for task in unseen) / len(unseen)
+    passed, margin = int((means >= 0.75).sum()), float((means.mean() - 0.75) / means.std())
+    said = f"{passed} of 200 pass; mean {means.mean():.3f}, {margin:.1f} standard deviations off"
+    assert passed == (200 if name in CHOICES else 0) and abs(margin) > 3.5, said
+
+
 def test_what_the_text_says_that_methods_gain() -> None:
     percent = lambda name: 100 * of_a_test(name)[0]  # noqa: E731
     assert f"{percent('follows_the_slopes'):.0f}" == "9" and "gains 9 percent" in TEXT
