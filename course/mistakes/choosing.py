@@ -87,7 +87,7 @@ def forgets_the_means(first: Tensor, zero: Tensor) -> Tensor:
 def forgets_the_means_of_the_product(first: Tensor, zero: Tensor) -> Tensor:
     """Your covariance is a mean of plain products. Subtract both means before you multiply."""
     c, v0, v1 = (first * zero).sum(0) / (len(first) - 1), zero.var(0), first.var(0)
-    return _share(v0 - c, v0 + v1 - 2 * c).clamp(0, 1)
+    return ((v0 - c) / (v0 + v1 - 2 * c)).clamp(0, 1)
 
 
 def takes_the_slopes_where_they_agree(first: Tensor, zero: Tensor) -> Tensor:

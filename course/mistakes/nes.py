@@ -596,6 +596,18 @@ def steps_from_the_first_parent(
     return torch.stack(parents)
 
 
+def never_moves(
+    f: Fitness, theta: Tensor, sigma: float, lr: float, noise: Tensor, shape: Shape
+) -> Tensor:
+    """Every generation of yours starts from the first parent, its children and its step: theta is
+    never replaced. Begin with the parent that the last generation made."""
+    steps = [
+        _gradient(shape(f(theta + sigma * eps, generation)), eps, sigma)
+        for generation, eps in enumerate(noise)
+    ]
+    return torch.stack([theta, *(theta + lr * step for step in steps)])
+
+
 def takes_the_best_child(
     f: Fitness, theta: Tensor, sigma: float, lr: float, noise: Tensor, shape: Shape
 ) -> Tensor:
@@ -791,6 +803,7 @@ TRAIN_NES = Known(
         keeps_the_first_noise,
         stays_with_the_first_parent,
         steps_from_the_first_parent,
+        never_moves,
         takes_the_best_child,
         takes_the_mean_child,
         weighs_the_points,
