@@ -117,6 +117,7 @@ def test_no_helper_stands_in_two_notebooks_or_twice_in_one() -> None:
 CITED = {
     "2.1": r"\mathbb E\,f(\theta + \sigma\varepsilon)",
     "2.2": r"\frac{s}{\sqrt n}",
+    "2.6": r"\mathbb E\,h'(\varepsilon)",
     "2.9": r"\int f(x)\,(x - \theta)",
     "2.13": r"\frac{\sigma_\text{last}}{\sigma_\text{first}}",
     "3.3": r"\mathbb E\big[f(x)\,\nabla \ln p_\theta(x)\big]",
