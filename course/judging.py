@@ -128,7 +128,12 @@ def _too_little(
         ("expected", f"at least {at_least:g}; 0 is the start, 1 the best there is"),
     ]
     hint = "Print what one task gives you, step by step, and see whether the values rise at all."
-    if mean < 0:
+    if 2 * mean > at_least:
+        hint = (
+            "Most of it is there. Play the tasks named above alone, and see where you end in them: "
+            "short of the top, beyond an edge, or on a lower hill?"
+        )
+    elif mean < 0:
         hint = "That is worse than the start. Do you go uphill, and do you stop before the fall?"
     elif all(same(p, task.theta0, 1e-3) for p, task in zip(points, tasks, strict=True)):
         hint = "It ends where it starts. Do its tries ever see another value?"

@@ -57,7 +57,7 @@ REMEDIES = {
         "expand_as and x[None] bring it back."
     ),
     r"out of bounds for dimension|list index out of range": (
-        "An axis of n entries has the indices 0 to n - 1, and a loop asked for one more."
+        "An axis of n entries has the indices 0 to n - 1, and one beyond these was asked for."
     ),
     r"step must be greater than zero": "A tensor has no [::-1]; x.flip(0) turns it round.",
     r"linalg_lstsq": "lstsq returns several things; the coefficients are its .solution.",

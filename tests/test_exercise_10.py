@@ -220,6 +220,16 @@ def test_a_choice_that_never_saw_anything_is_asked_whether_it_did() -> None:
     assert "It ends where it starts. Do its tries ever see another value?" in text
 
 
+def test_a_choice_that_gains_most_of_it_is_sent_to_the_tasks_that_lack() -> None:
+    def play(f: object, slope: object, theta0: Tensor, budget: int, eps: Tensor) -> Tensor:
+        stay = len(theta0) == 2
+        return theta0.clone() if stay else WORKED["choose"](f, slope, theta0, budget, eps)
+
+    text = said(play, ("grip", "kerb grip"))
+    assert "least of all: Task(kerb grip) 0.00" in text
+    assert "Play the tasks named above alone" in text and "on a lower hill?" in text
+
+
 def test_a_choice_with_noise_of_its_own_is_told_so() -> None:
     def play(f: object, slope: object, theta0: Tensor, budget: int, eps: Tensor) -> Tensor:
         return theta0 - 1 - torch.rand(1, generator=source).double()

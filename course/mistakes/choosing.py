@@ -84,6 +84,19 @@ def forgets_the_means(first: Tensor, zero: Tensor) -> Tensor:
     return _share(v0 - c, ((first - zero) ** 2).mean(0)).clamp(0, 1)
 
 
+def forgets_the_means_of_the_product(first: Tensor, zero: Tensor) -> Tensor:
+    """Your covariance is a mean of plain products. Subtract both means before you multiply."""
+    c, v0, v1 = (first * zero).sum(0) / (len(first) - 1), zero.var(0), first.var(0)
+    return ((v0 - c) / (v0 + v1 - 2 * c)).clamp(0, 1)
+
+
+def takes_the_slopes_where_they_agree(first: Tensor, zero: Tensor) -> Tensor:
+    """Where the two estimates differ by nothing but a constant your α is 1. There is nothing to
+    choose by, and the zero-order one is taken, which has no bias: α is 0."""
+    alpha = minimum_variance_weight(first, zero)
+    return torch.where((first - zero).var(0) > 0, alpha, 1.0)
+
+
 def forgets_that_they_may_agree(first: Tensor, zero: Tensor) -> Tensor:
     """Where the two estimates differ by nothing but a constant you divide by 0. There α is 0."""
     c = _covariance(first, zero)
@@ -183,6 +196,46 @@ def averages_the_weights(first: Tensor, zero: Tensor, tolerance: float, radius: 
     return torch.minimum(_share(zero.var(0), first.var(0) + zero.var(0)).mean(), bound)
 
 
+def weighs_as_in_part_1(first: Tensor, zero: Tensor, tolerance: float, radius: float) -> Tensor:
+    """You subtract the covariance, as in part 1. Here the weight is V0 over V0 + V1, by the
+    variances alone."""
+    c = _covariance(first, zero).sum()
+    alpha = _share(zero.var(0).sum() - c, (first - zero).var(0).sum())
+    bound = ((tolerance - radius) / _apart(first, zero)).clamp(min=0)
+    return torch.minimum(alpha, bound)
+
+
+def adds_up_standard_deviations(
+    first: Tensor, zero: Tensor, tolerance: float, radius: float
+) -> Tensor:
+    """You add up standard deviations. V0 and V1 are sums of variances: var, not std."""
+    bound = ((tolerance - radius) / _apart(first, zero)).clamp(min=0)
+    alpha = _share(zero.std(0).sum(), first.std(0).sum() + zero.std(0).sum())
+    return torch.minimum(alpha, bound)
+
+
+def pools_the_coordinates(first: Tensor, zero: Tensor, tolerance: float, radius: float) -> Tensor:
+    """Your variances are those of all entries together, so the distance between two coordinates
+    counts as scatter. Take var(0), one variance for each coordinate, and add them up."""
+    bound = ((tolerance - radius) / _apart(first, zero)).clamp(min=0)
+    return torch.minimum(_share(zero.var(), first.var() + zero.var()), bound)
+
+
+def measures_each_coordinate(
+    first: Tensor, zero: Tensor, tolerance: float, radius: float
+) -> Tensor:
+    """You have a distance B for each coordinate. B is one number, the length of the vector between
+    the two means: .norm()."""
+    return _guarded(first, zero, tolerance, radius, (first.mean(0) - zero.mean(0)).abs())
+
+
+def takes_all_or_nothing(first: Tensor, zero: Tensor, tolerance: float, radius: float) -> Tensor:
+    """You give up the slopes where the weight by variances is too large for the guard. Take as much
+    of them as the guard allows: the smaller of the two."""
+    alpha, apart = _of_traces(first, zero), _apart(first, zero)
+    return torch.where(alpha * apart + radius <= tolerance, alpha, 0.0)
+
+
 # --- crossed_mixture -----------------------------------------------------------------------
 
 
@@ -264,6 +317,12 @@ def subtracts_the_covariance(first: Tensor, zero: Tensor) -> Tensor:
 def weighs_all_coordinates_alike(first: Tensor, zero: Tensor) -> Tensor:
     """You have one α for all coordinates. As in `suspect`, each has its own."""
     return _crossed(_of_traces, first, zero)
+
+
+def pools_all_entries(first: Tensor, zero: Tensor) -> Tensor:
+    """You have one α for all coordinates: var() without an axis runs over all entries. As in
+    `suspect`, each coordinate has its own: var(0)."""
+    return _crossed(lambda a, b: _share(b.var(), a.var() + b.var()), first, zero)
 
 
 def returns_the_mean(first: Tensor, zero: Tensor) -> Tensor:
@@ -533,7 +592,7 @@ def _ascend(
 
 
 MINIMUM_VARIANCE_ALPHA = Known(
-    reread="lecture 05, “What the batch can tell”",
+    reread="lecture 10, “A bit of both”",
     mistakes=(
         forgets_the_covariance,
         weighs_the_zero_order,
@@ -546,13 +605,15 @@ MINIMUM_VARIANCE_ALPHA = Known(
         has_one_weight_for_all,
         divides_the_covariance_by_n,
         forgets_the_means,
+        forgets_the_means_of_the_product,
+        takes_the_slopes_where_they_agree,
         forgets_that_they_may_agree,
         looks_along_the_rows,
         returns_the_mixture,
     ),
 )
 GUARDED_ALPHA = Known(
-    reread="lecture 05, “Which is nearer to the truth?”",
+    reread="lecture 10, “How would you notice?”",
     mistakes=(
         guards_nothing,
         trusts_the_zero_order_mean,
@@ -566,6 +627,11 @@ GUARDED_ALPHA = Known(
         weighs_by_the_wrong_variance,
         weighs_each_coordinate,
         averages_the_weights,
+        weighs_as_in_part_1,
+        adds_up_standard_deviations,
+        pools_the_coordinates,
+        measures_each_coordinate,
+        takes_all_or_nothing,
     ),
 )
 CROSSED_MIXTURE = Known(
@@ -583,6 +649,7 @@ CROSSED_MIXTURE = Known(
         weighs_by_standard_deviations,
         subtracts_the_covariance,
         weighs_all_coordinates_alike,
+        pools_all_entries,
         returns_the_mean,
         returns_the_halves_exchanged,
     ),

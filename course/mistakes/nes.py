@@ -86,6 +86,18 @@ def standardises(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
     return (values - values.mean()) / spread @ eps / (sigma * len(values))
 
 
+def standardises_by_n_minus_one(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """You subtract the mean and divide by torch's std. Standardised fitness no longer knows how
+    steep the hill is: it is not the gradient."""
+    return (values - values.mean()) / values.std() @ eps / (sigma * len(values))
+
+
+def divides_by_the_parameters(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """You divide by d, the number of parameters. The mean is over the children, of whom there are
+    n."""
+    return values @ eps / (sigma * eps.shape[1])
+
+
 def multiplies_the_means(values: Tensor, eps: Tensor, sigma: float) -> Tensor:
     """You multiply the mean fitness by the mean noise. What counts is which fitness came with which
     noise: multiply first, then take the mean."""
@@ -426,6 +438,24 @@ def adds_the_generation_to_the_seed(seed: int, generation: int, worker: int, d: 
     return _row(seed + generation, worker, d)
 
 
+def makes_a_seed_of_the_address(seed: int, generation: int, worker: int, d: int) -> Tensor:
+    """You add the address to the seed. Then the seeds of one run are those of another: worker 1
+    under seed 0 has the noise of worker 0 under seed 1. Only the row may count up."""
+    return _row(seed + 1000 * generation + worker, 0, d)
+
+
+def stops_one_row_short(seed: int, generation: int, worker: int, d: int) -> Tensor:
+    """Your row is one too low: normal(seed, r, d) makes the rows 0 to r - 1, and row r is not among
+    them."""
+    return normal(seed, 1000 * generation + worker, d, dtype=torch.float64)[-1]
+
+
+def takes_the_first_row(seed: int, generation: int, worker: int, d: int) -> Tensor:
+    """You always return row 0 of the table: a range that starts at 0 starts with row 0, and that is
+    what [0] takes. Begin the range at the row that you want."""
+    return _row(seed, 0, d)
+
+
 def ignores_the_seed(seed: int, generation: int, worker: int, d: int) -> Tensor:
     """Your noise does not depend on the seed: every run would be the same run."""
     return _row(0, 1000 * generation + worker, d)
@@ -554,6 +584,30 @@ def stays_with_the_first_parent(
     )  # fmt: skip
 
 
+def steps_from_the_first_parent(
+    f: Fitness, theta: Tensor, sigma: float, lr: float, noise: Tensor, shape: Shape
+) -> Tensor:
+    """You add each step to the first parent. It belongs on top of the parent whose children were
+    weighed, the last one."""
+    parents = [theta]
+    for generation, eps in enumerate(noise):
+        weights = shape(f(parents[-1] + sigma * eps, generation))
+        parents.append(theta + lr * _gradient(weights, eps, sigma))
+    return torch.stack(parents)
+
+
+def never_moves(
+    f: Fitness, theta: Tensor, sigma: float, lr: float, noise: Tensor, shape: Shape
+) -> Tensor:
+    """Every generation of yours starts from the first parent, its children and its step: theta is
+    never replaced. Begin with the parent that the last generation made."""
+    steps = [
+        _gradient(shape(f(theta + sigma * eps, generation)), eps, sigma)
+        for generation, eps in enumerate(noise)
+    ]
+    return torch.stack([theta, *(theta + lr * step for step in steps)])
+
+
 def takes_the_best_child(
     f: Fitness, theta: Tensor, sigma: float, lr: float, noise: Tensor, shape: Shape
 ) -> Tensor:
@@ -663,6 +717,8 @@ NES_GRADIENT = Known(
         keeps_the_children,
         subtracts_the_mean,
         standardises,
+        standardises_by_n_minus_one,
+        divides_by_the_parameters,
         multiplies_the_means,
         follows_the_best,
     ],
@@ -721,6 +777,9 @@ WORKER_EPS = Known(
         has_room_for_a_hundred,
         adds_the_worker_to_the_seed,
         adds_the_generation_to_the_seed,
+        makes_a_seed_of_the_address,
+        stops_one_row_short,
+        takes_the_first_row,
         ignores_the_seed,
         hashes_a_tuple,
         draws_from_a_generator,
@@ -743,6 +802,8 @@ TRAIN_NES = Known(
         counts_generations_from_one,
         keeps_the_first_noise,
         stays_with_the_first_parent,
+        steps_from_the_first_parent,
+        never_moves,
         takes_the_best_child,
         takes_the_mean_child,
         weighs_the_points,
