@@ -20,15 +20,9 @@ class Prose:
     def says(self, text: str) -> bool:
         return text in " ".join(self.text.split())
 
-    def untested(self, tests: dict, first: int = 1) -> list[str]:
-        """The tags of equations that are out of order or have no test_equation_N_k in `tests`.
-
-        Of a lecture whose halves are tested in files of their own, the half that starts at `first`:
-        the other half starts at a multiple of 20, with a gap before it.
-        """
-        tags = [int(k) for k in re.findall(rf"\\tag\{{{self.number}\.(\d+)\}}", self.text)]
-        halves = [k for k in tags if k % 20 == 0 and k - 1 not in tags]
-        after = min((k for k in halves if k > first), default=max(tags, default=0) + 1)
-        own = [k for k in tags if first <= k < after]
-        missing = [k for k in own if f"test_equation_{self.number}_{k}" not in tests]
-        return [str(k) for k in (missing if own == list(range(first, first + len(own))) else own)]
+    def untested(self, tests: dict) -> list[str]:
+        """The tags of equations that are out of order or have no test_equation_N_k in `tests`."""
+        tags = re.findall(rf"\\tag\{{{self.number}\.(\d+)\}}", self.text)
+        wanted = [str(k) for k in range(1, len(tags) + 1)]
+        missing = [k for k in tags if f"test_equation_{self.number}_{k}" not in tests]
+        return missing if tags == wanted else tags
