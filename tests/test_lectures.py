@@ -37,7 +37,14 @@ def prose(notebook: NotebookNode) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
-@every_notebook
+# The cells of a solution run in test_exercises.py as well, but for those that follow an answer.
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(p, marks=[pytest.mark.slow] * (p not in LECTURES), id=name(p))
+        for p in NOTEBOOKS
+    ],
+)
 def test_runs_from_top_to_bottom_without_a_warning(path: Path, tmp_path: Path) -> None:
     executed = tmp_path / path.name
     command = ["-m", "nbconvert", "--to", "notebook", "--execute", "--output", str(executed)]
