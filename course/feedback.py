@@ -126,7 +126,7 @@ def as_text(content: Page) -> str:
     """The page as plain text."""
     lines = [content.title, content.student, content.total, *content.remarks]
     for comment in content.by_person:
-        lines += ["", f"Read by a person: {comment.name}{comment.points and f', {comment.points}'}"]
+        lines += ["", f"By hand: {comment.name}{comment.points and f', {comment.points}'}"]
         lines += [f"    {line}" for line in comment.lines]
     for function in content.functions:
         waiting = "" if function.started else ", not started"

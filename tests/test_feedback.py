@@ -229,10 +229,10 @@ def test_what_a_person_gave_is_on_the_page_and_in_the_total() -> None:
         ByPerson("wall_distance", None, 0.0, False, "Nice."),
     )
     text = as_text(page(CLASSIC, given))
-    assert text.startswith("Exercise 01: landscapes\nada\n4.5 of 10 points\n\nRead by a person: ")
-    assert "Read by a person: explain the cliff, 1.5 of 3 points\n    Which slope?\n" in text
-    assert "Read by a person: wall angles too high, 1 of 1 points\n" in text
-    assert "Read by a person: wall distance\n    Nice.\n" in text
+    assert text.startswith("Exercise 01: landscapes\nada\n4.5 of 10 points\n\nBy hand: ")
+    assert "By hand: explain the cliff, 1.5 of 3 points\n    Which slope?\n" in text
+    assert "By hand: wall angles too high, 1 of 1 points\n" in text
+    assert "By hand: wall distance\n    Nice.\n" in text
     assert "<script>" not in as_html(page(CLASSIC, given))
     assert not set(text) & set(f"{RLO}{PDI}{BELL}\x1b\0")
 
@@ -240,7 +240,7 @@ def test_what_a_person_gave_is_on_the_page_and_in_the_total() -> None:
 def test_an_answer_that_nobody_has_read_is_said_to_wait() -> None:
     text = as_text(page(CLASSIC, [ByPerson("explain_the_cliff", None, 3.0, True, "")]))
     assert "2 of 7 points\nPoints for written answers come on top, up to 3: a person" in text
-    assert "Read by a person: explain the cliff, not read yet\n" in text
+    assert "By hand: explain the cliff, not read yet\n" in text
 
 
 def test_the_command_counts_its_pages_or_says_what_to_do_first(
