@@ -19,6 +19,7 @@ MAY_IMPORT = {
         "torch",
         "numpy",
         "jaxtyping",
+        "lazy_loader",
         "tqdm",
         "cma",
         "gymnasium",

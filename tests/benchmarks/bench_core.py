@@ -254,16 +254,27 @@ def generations() -> dict[str, dict[str, float]]:
 # --- the import, and a GPU -------------------------------------------------------------------
 
 
+IMPORTS = {
+    "import torch": "import torch",
+    "import smoothlib": "import smoothlib",
+    "... and what lecture 04 opens with": (
+        "from smoothlib import BallThrow, BallWall, finite_difference, first_order, normal"
+    ),
+    "... and all its names": "from smoothlib import *",
+}
+
+
 def imports() -> dict[str, float]:
     """Milliseconds of CPU of a Python that imports and ends; the least of 7, by turns."""
-    took: dict[str, list[float]] = {"torch": [], "smoothlib": []}
+    took: dict[str, list[float]] = {label: [] for label in IMPORTS}
     for _ in range(7):
-        for module, times in took.items():
+        for label, code in IMPORTS.items():
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+            subprocess.run([sys.executable, "-c", code], check=True)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return {module: min(times) * 1e3 for module, times in took.items()}
+            times = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            took[label].append(times)
+    return {label: min(times) * 1e3 for label, times in took.items()}
 
 
 def on_the_gpu() -> dict[str, float]:
@@ -313,7 +324,7 @@ def main() -> None:
         table(unit, results[title])
     flat = {name: found["ms"] for name, found in results["generation"].items()}
     table("ms, a generation, d = 1e5", flat, {k: v["mb"] for k, v in results["generation"].items()})
-    table("ms, import", results["import"], own="torch")
+    table("ms, import", results["import"], own="import torch")
     for name, value in results.get("gpu", {}).items():
         print(f"GPU, {name}: {value:.3g}")
     missing = [name for name in ("jax", "evosax", "evotorch") if not installed(name)]
