@@ -221,7 +221,7 @@ def _fill(
     r, c = _tile(len(pairs), half, len(columns), out.device, compile)
     size = -(-r * c // 64) * 64  # whole vector registers, so that no tile has a scalar tail
     w0, w1, *z = (x[:size] for x in _scratch(out.dtype, out.device, in_place, get_ident()))
-    row, column = _places(r, c, size, out.device)
+    row, column = (x[:size] for x in _places(c, _most(out.device, compile), out.device))
     used = z if len(planes) == 2 else z[members.start // HALF % 2 :]
     for q, j in product(pairs[::r], columns[::c]):
         start = torch.tensor([*key, _signed(q), _signed(j)], dtype=torch.int32, device=out.device)
@@ -241,11 +241,16 @@ def _place(plane: Float[Tensor, "blocks half d"], i: int, tile: Float[Tensor, "r
         plane[i // half : (i + r) // half, :, :c].copy_(tile.unflatten(0, (-1, half)))
 
 
+def _most(device: torch.device, compile: bool) -> int:
+    """Pairs of a tile: what a cache holds."""
+    return CUDA_TILE if device.type == "cuda" else COMPILED_TILE if compile else TILE
+
+
 def _tile(
     pairs: int, half: int, columns: int, device: torch.device, compile: bool
 ) -> tuple[int, int]:
     """Pairs and coordinates of a tile: equal shares of at most a cache's worth."""
-    most = CUDA_TILE if device.type == "cuda" else COMPILED_TILE if compile else TILE
+    most = _most(device, compile)
     c = -(-columns // -(-columns // most))
     fit, blocks = most // c, pairs // half
     if fit < half:
@@ -253,11 +258,12 @@ def _tile(
     return -(-blocks // -(-blocks // (fit // half))) * half, c
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _places(
-    r: int, c: int, size: int, device: torch.device
+    c: int, most: int, device: torch.device
 ) -> tuple[Int32[Tensor, " size"], Int32[Tensor, " size"]]:
-    """Row and column of each place of a tile, and zeros up to its size."""
+    """Row and column of each place of any tile of c columns."""
+    r, size = most // c, most + 64
     with torch.inference_mode(False):  # see _scratch
         row, column = torch.zeros(2, size, dtype=torch.int32, device=device)
         rows, columns = (torch.arange(k, dtype=torch.int32, device=device) for k in (r, c))

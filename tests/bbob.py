@@ -75,11 +75,12 @@ def instances(function: int) -> Iterator[tuple[cocoex.Problem, float]]:
 
 
 def run(make: Make, function: int, budget: int = 20_000) -> Runs:
-    """Every instance once, from a start uniform in [-4, 4]^5, within a budget of evaluations."""
+    """Every instance, within a budget of evaluations, from a start uniform in [-4, 4]^5.
+
+    A search that stands still starts again elsewhere: Rosenbrock's function has a second hill.
+    """
     counts, reached = [], []
     for problem, best in instances(function):
-        start = 8 * torch.special.ndtr(normal(problem.id_instance, 1, D, dtype=torch.float64)) - 4
-        step = make(start[0], problem.id_instance)
         seen: list[float] = []
 
         def f(x: Tensor, problem: cocoex.Problem = problem, seen: list = seen) -> Tensor:
@@ -87,13 +88,31 @@ def run(make: Make, function: int, budget: int = 20_000) -> Runs:
             seen.extend(values)
             return -torch.tensor(values, dtype=torch.float64)
 
-        hit: int | None = None
+        hit, restarts = None, 0
+        bests: list[float] = []
+        step = make(*start(problem.id_instance, restarts))
         while hit is None and len(seen) < budget:
+            if stands(bests):
+                restarts, bests = restarts + 1, []
+                step = make(*start(problem.id_instance, restarts))
             first = len(seen)
             step(f)
+            bests.append(min(seen[first:]))
             hit = next(
                 (i for i, y in enumerate(seen[first:], first + 1) if y - best <= TARGET), None
             )
         counts.append(hit or len(seen))
         reached.append(hit is not None)
     return Runs(torch.tensor(counts).double(), torch.tensor(reached).double())
+
+
+def start(instance: int, restart: int) -> tuple[Tensor, int]:
+    """Where a search starts, and its seed."""
+    seed = instance + 1000 * restart
+    return 8 * torch.special.ndtr(normal(seed, 1, D, dtype=torch.float64)[0]) - 4, seed
+
+
+def stands(bests: list[float], generations: int = 30) -> bool:
+    """Whether the best of each generation has been the same, to 1e-12, for some."""
+    last = bests[-generations:]
+    return len(last) == generations and max(last) - min(last) < 1e-12

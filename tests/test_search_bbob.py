@@ -30,7 +30,8 @@ def test_on_the_sphere(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "function"), (("SNES", 2), ("XNES", 2), ("XNES", 10), ("XNES", 11))
+    ("name", "function"),
+    (("SNES", 2), ("XNES", 2), ("XNES", 8), ("XNES", 9), ("XNES", 10), ("XNES", 11)),
 )
-def test_on_ill_conditioned_functions(name: str, function: int) -> None:
+def test_on_ill_conditioned_functions_and_in_a_bent_valley(name: str, function: int) -> None:
     within_the_spread(name, function)

@@ -18,9 +18,8 @@ wire          what TCP carries in a generation that processes share
 """
 
 import argparse
-import ctypes
-import gc
 import json
+import logging
 import os
 import resource
 import statistics
@@ -32,10 +31,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from smoothlib import CMAES, PGPE, SNES, XNES, OpenAIES, centered_ranks, noise
+from smoothlib import CMAES, PGPE, SNES, XNES, OpenAIES, centered_ranks
 from tests import bbob
 from tests.benchmarks import grippers
-from tests.benchmarks.bench_core import POPULATION, SIGMA, D, Step, installed, least_cpu, memory
+from tests.benchmarks.bench_core import POPULATION, SIGMA, D, Step, installed, least_cpu, peak
 from tests.benchmarks.bench_noise import machine
 from tests.benchmarks.cartpoles import CARTPOLES, TARGET
 
@@ -139,18 +138,10 @@ def one_generation(name: str) -> None:
     """Run in a process of its own: prints milliseconds and peak memory."""
     make = GENERATIONS[name][1]
     if name.startswith("smoothlib"):
-        make(104)()  # compile, then let go of everything
+        make(104)()  # compile
     step = make(POPULATION)
-    noise._scratch.cache_clear()
-    noise._places.cache_clear()
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    before = memory("VmRSS")
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-    step()
-    peak = memory("VmHWM") - before
-    print(json.dumps({"ms": least_cpu(step, 5, warm=1) * 1e3, "mb": peak}))
+    mb = peak(step)
+    print(json.dumps({"ms": least_cpu(step, 5, warm=1) * 1e3, "mb": mb}))
 
 
 def generations() -> dict[str, dict[str, float]]:
@@ -229,6 +220,8 @@ def bbob_of_smoothlib(name: str) -> bbob.Make:
 
 
 def bbob_of_evotorch(name: str) -> bbob.Make:
+    logging.disable(logging.INFO)  # it reports every problem that is made
+
     def make(start: Tensor, seed: int) -> bbob.Step:
         from evotorch import Problem, algorithms
         from evotorch.decorators import vectorized
