@@ -1,7 +1,9 @@
 """CartPole's step in one loop of C++, for `CartPole(compile=True)`."""
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int32, Int64
@@ -14,10 +16,11 @@ SOURCE = """
 typedef {real} T;
 static inline T rint_(T a) {{ return (a + T({big})) - T({big}); }}
 
-extern "C" void step(long n, const T* __restrict in, const long long* __restrict action,
-                     const int* __restrict t, T* __restrict out, int* __restrict t_out,
-                     bool* __restrict terminated, bool* __restrict truncated, int horizon) {{
-  const T *x = in, *v = in + n, *p = in + 2 * n, *w = in + 3 * n;
+extern "C" long long step(
+    long n, const T* __restrict x, const T* __restrict v, const T* __restrict p,
+    const T* __restrict w, const long long* __restrict action, const int* __restrict t,
+    T* __restrict out, int* __restrict t_out, bool* __restrict terminated,
+    bool* __restrict truncated, int horizon) {{
   T *x_out = out, *v_out = out + n, *p_out = out + 2 * n, *w_out = out + 3 * n;
   for (long i = 0; i < n; i++) {{
     T k = rint_(p[i] * {inverse_pi}), odd = k - T(2) * rint_(k * T(0.5));
@@ -39,28 +42,51 @@ extern "C" void step(long n, const T* __restrict in, const long long* __restrict
     t_out[i] = t[i] + 1;
     truncated[i] = t_out[i] >= horizon;
   }}
+  long long seen = 0;
+  for (long i = 0; i < n; i++) seen |= action[i];
+  return seen & ~1ll;
 }}
 """
 
 
+class Stepped(NamedTuple):
+    """The numbers and the count after a step, who has terminated, who has been truncated."""
+
+    numbers: Float[Tensor, "4 n"]
+    t: Int32[Tensor, " n"]
+    terminated: Bool[Tensor, " n"]
+    truncated: Bool[Tensor, " n"]
+
+
 def run(
-    numbers: Float[Tensor, "4 n"],
+    numbers: Sequence[Float[Tensor, " n"]],
     action: Int64[Tensor, " n"],
     t: Int32[Tensor, " n"],
     horizon: int,
     constants: tuple[tuple[str, float], ...],
-) -> tuple[Float[Tensor, "4 n"], Int32[Tensor, " n"], Bool[Tensor, " n"], Bool[Tensor, " n"]]:
-    """The numbers and the count after a step, and which rows have terminated, been truncated."""
-    n = len(t)
-    after, count = torch.empty_like(numbers), torch.empty_like(t)
-    terminated, truncated = torch.empty(2, n, dtype=torch.bool)
-    # fmt: off
-    compiled(numbers.dtype, constants)(
-        n, numbers.data_ptr(), action.data_ptr(), t.data_ptr(), after.data_ptr(),
-        count.data_ptr(), terminated.data_ptr(), truncated.data_ptr(), horizon,
+) -> tuple[Stepped, bool]:
+    """One step, and whether all actions are 0 or 1: else it is not to be used.
+
+    Raises:
+        ValueError: for a state of other dtypes or shapes than CartPole's own.
+    """
+    n, dtype = len(t), numbers[0].dtype
+    if [x.dtype for x in (*numbers, t)] != [dtype] * 4 + [torch.int32] or (
+        dtype not in (torch.float32, torch.float64) or any(x.shape != (n,) for x in numbers)
+    ):
+        found = ", ".join(f"{x.dtype} {tuple(x.shape)}" for x in (*numbers, t))
+        raise ValueError(
+            f"CartPole: the state is {found}; wanted are four of shape (n,), all float32 or all "
+            "float64, and t, int32, as from reset()"
+        )
+    step, columns = compiled(dtype, constants), [x.contiguous() for x in (*numbers, action, t)]
+    after = Stepped(
+        torch.empty(4, n, dtype=dtype),
+        torch.empty(n, dtype=torch.int32),
+        *torch.empty(2, n, dtype=torch.bool),
     )
-    # fmt: on
-    return after, count, terminated, truncated
+    unknown = step(n, *(x.data_ptr() for x in (*columns, *after)), horizon)
+    return after, not unknown
 
 
 @cache
@@ -80,6 +106,6 @@ def compiled(
         **dict(constants),
     )
     step = built(source, "compile=False", "-O3").step
-    step.restype = None
-    step.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 7, ctypes.c_int]
+    step.restype = ctypes.c_longlong
+    step.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 10, ctypes.c_int]
     return step

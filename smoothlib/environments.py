@@ -145,9 +145,9 @@ class CartPole:
 
     def step(self, state: CartPoleState, action: Int64[Tensor, " n"]) -> Transition:
         x, x_dot, angle, angle_dot, t = state
-        check_discrete(self, action, len(x))
         if self.compile:
             return self._compiled(state, action)
+        check_discrete(self, action, len(x))
         total = CART + POLE
         moment = POLE * HALF_LENGTH / total
         sin, cos = torch.sin(angle), torch.cos(angle)
@@ -167,13 +167,15 @@ class CartPole:
         return Transition(after, torch.ones_like(x), terminated, after.t >= self.horizon)
 
     def _compiled(self, state: CartPoleState, action: Int64[Tensor, " n"]) -> Transition:
-        numbers, t = torch.stack(state[:4]).detach(), state.t.contiguous()
-        after, t, terminated, truncated = cartpole_cpu.run(
-            numbers, action.contiguous(), t, self.horizon, _CONSTANTS
-        )
-        x, x_dot, angle, angle_dot = after.unbind()
-        reached = CartPoleState(x, x_dot, angle, angle_dot, t)
-        return Transition(reached, torch.ones_like(x), terminated, truncated)
+        """The loop looks at the actions itself; those that it refuses are looked at again."""
+        n = len(state.t)
+        check_shape_of_discrete(self, action, n)
+        after, known = cartpole_cpu.run(state[:4], action, state.t, self.horizon, _CONSTANTS)
+        if not known:
+            check_discrete(self, action, n)
+        x, x_dot, angle, angle_dot = after.numbers.unbind()
+        reached = CartPoleState(x, x_dot, angle, angle_dot, after.t)
+        return Transition(reached, torch.ones_like(x), after.terminated, after.truncated)
 
 
 # --- Pendulum -------------------------------------------------------------------------------
@@ -372,18 +374,23 @@ def check_horizon(environment: "Environment") -> None:
 
 
 def check_discrete(environment: "Environment", action: Tensor, n: int) -> None:
+    check_shape_of_discrete(environment, action, n)
+    if n:
+        low, high = action.aminmax()
+        if low < 0 or high >= environment.action_size:
+            raise ValueError(
+                f"{type(environment).__name__}: actions from {int(low)} to {int(high)}; there are "
+                f"0 … {environment.action_size - 1}"
+            )
+
+
+def check_shape_of_discrete(environment: "Environment", action: Tensor, n: int) -> None:
     name, size = type(environment).__name__, environment.action_size
     if action.shape != (n,) or action.dtype != torch.int64:
         raise ValueError(
             f"{name}: action has shape {tuple(action.shape)} and is {action.dtype}; wanted are "
             f"int64 of shape ({n},), one of 0 … {size - 1} for each episode"
         )
-    if n:
-        low, high = action.aminmax()
-        if low < 0 or high >= size:
-            raise ValueError(
-                f"{name}: actions from {int(low)} to {int(high)}; there are 0 … {size - 1}"
-            )
 
 
 def check_continuous(environment: "Environment", action: Tensor, n: int) -> None:

@@ -223,6 +223,25 @@ def test_cartpole_compiled_is_cartpole(dtype: torch.dtype, atol: float) -> None:
     assert wild > 6
 
 
+def test_cartpole_compiled_refuses_what_it_does_not_know() -> None:
+    if native.compiler() is None and not REQUIRED:
+        pytest.skip("no C++ compiler")
+    ours = CartPole(compile=True)
+    state, action = ours.reset(70, 0), torch.ones(70, dtype=torch.int64)
+    for wrong in (-1, 2, 2**40):
+        action[69] = wrong
+        with pytest.raises(ValueError, match=r"actions from .*there are 0 … 1"):
+            ours.step(state, action)
+    action[69] = 0
+    mixed = state._replace(angle=state.angle.double())
+    longer = state._replace(angle=torch.zeros(71))
+    for bad in (mixed, longer, state._replace(t=state.t.long())):
+        with pytest.raises(ValueError, match="the state is"):
+            ours.step(bad, action)
+    with pytest.raises(ValueError, match="action has shape"):
+        ours.step(state, action[:69])
+
+
 def test_without_a_compiler_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "compiler", lambda: None)
     cartpole_cpu.compiled.cache_clear()
