@@ -1,6 +1,6 @@
 """One page of feedback for each student and assignment: HTML that needs nothing else, and text.
 
-    page(row, by_person)        what the page says, ready to be shown
+    page(row, hand)             what the page says, ready to be shown
     as_html(page), as_text(page)
     write(row, folder)          both files, at the place where nbgrader looks for feedback
     write_all(classroom)        those of everything that `course grade` has graded, with the points
@@ -24,7 +24,7 @@ import jinja2
 
 from course import CourseError
 from course.files import write_whole
-from course.grading.rows import ByPerson, Row, TestResult
+from course.grading.rows import NOTHING_BY_HAND, ByPerson, Hand, Row, TestResult
 from course.messages import Message, parse, row
 
 PAGE_BYTES = 100_000
@@ -98,18 +98,18 @@ class Page(NamedTuple):
     code: tuple[str, ...] = CODE
 
 
-def page(marks: Row, by_person: Sequence[ByPerson] = ()) -> Page:
+def page(marks: Row, hand: Hand = NOTHING_BY_HAND) -> Page:
     """What the page of one submission says."""
     budget = PAGE_BYTES // 2 // max(len(marks.tests), 1)
-    remarks = [REMARKS[marks.status], *_same_for_all(marks, budget), _written(marks, by_person)]
+    remarks = [REMARKS[marks.status], *_same_for_all(marks, budget), _written(marks, hand.cells)]
     tests = () if remarks[1:-1] else marks.tests
     number, _, topic = harmless(marks.assignment, NAME_LENGTH).partition("_")
     return Page(
         title=f"Exercise {number}: {topic.replace('_', ' ')}",
         student=harmless(marks.student, NAME_LENGTH),
-        total=_total(marks, by_person),
+        total=_total(marks, hand),
         remarks=[remark for remark in remarks if remark],
-        by_person=[_comment(entry) for entry in by_person],
+        by_person=[_comment(entry) for entry in hand.cells],
         functions=[
             _function(harmless(name, NAME_LENGTH), list(tests), budget)
             for name, tests in groupby(tests, lambda test: test.function)
@@ -138,7 +138,7 @@ def as_text(content: Page) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(marks: Row, folder: Path, by_person: Sequence[ByPerson] = ()) -> Path:
+def write(marks: Row, folder: Path, hand: Hand = NOTHING_BY_HAND) -> Path:
     """Write topic.html and topic.txt into folder/student/assignment; return the page's path.
 
     A reader finds the old page or the new one, never a part of it.
@@ -151,7 +151,7 @@ def write(marks: Row, folder: Path, by_person: Sequence[ByPerson] = ()) -> Path:
             raise CourseError(f"{name[:NAME_LENGTH]!r} cannot be the name of a folder")
     target = folder / marks.student / marks.assignment
     target.mkdir(parents=True, exist_ok=True)
-    content = page(marks, by_person)
+    content = page(marks, hand)
     html = target / f"{marks.assignment[3:]}.html"
     write_whole(html.with_suffix(".txt"), as_text(content).encode())
     write_whole(html, as_html(content).encode())
@@ -169,16 +169,16 @@ def write_all(classroom: Path, assignment: str = "", student: str = "") -> Itera
     """
     from course.grading import gradebook  # nbgrader takes a second, which a single page need not
 
-    persons: dict[tuple[str, str], list[ByPerson]] | None = None
+    hands: dict[tuple[str, str], Hand] | None = None
     for path in sorted((classroom / "grading").glob(f"{assignment or '*'}/*.json")):
         try:
             marks = Row.from_json(json.loads(path.read_bytes())["row"])
         except (ValueError, KeyError, TypeError, OSError):
             raise CourseError(f"{path} holds no marks; remove it, and grade again") from None
         if student in ("", marks.student):
-            persons = gradebook.by_person(classroom) if persons is None else persons
-            given = persons.get((marks.student, marks.assignment), ())
-            shown = write(marks, classroom / "feedback", given)
+            hands = gradebook.by_person(classroom) if hands is None else hands
+            hand = hands.get((marks.student, marks.assignment), NOTHING_BY_HAND)
+            shown = write(marks, classroom / "feedback", hand)
             handed_in = classroom / "submitted" / marks.student / marks.assignment
             for name in ("timestamp.txt", "submission_secret.txt"):
                 if (handed_in / name).is_file() and not (handed_in / name).is_symlink():
@@ -209,15 +209,16 @@ def _written(marks: Row, by_person: Sequence[ByPerson]) -> str:
     return f"Points for written answers come on top{more}: a person gives them."
 
 
-def _total(marks: Row, by_person: Sequence[ByPerson]) -> str:
+def _total(marks: Row, hand: Hand) -> str:
     """The points of the tests, as a person has left them, and of the written answers read."""
     earned = {test.name: test.earned for test in marks.tests}
     most = marks.max_score
-    for entry in by_person:
+    for entry in hand.cells:
         if entry.points is not None:
             most += entry.most if entry.written else 0
             earned[entry.name] = entry.points
-    return f"{sum(earned.values()):g} of {most:g} points"
+    late = f", {hand.late_penalty:g} taken off: handed in late" if hand.late_penalty else ""
+    return f"{max(0.0, sum(earned.values()) - hand.late_penalty):g} of {most:g} points{late}"
 
 
 def _comment(entry: ByPerson) -> Comment:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from course import CourseError, cli, feedback
 from course.feedback import PAGE_BYTES, as_html, as_text, page, write, write_all
-from course.grading.rows import ByPerson, Row, TestResult
+from course.grading.rows import ByPerson, Hand, Row, TestResult
 from tests.browser import ARTEFACTS
 from tests.markup import MARKUP
 
@@ -223,10 +223,12 @@ def test_a_class_gets_its_pages_from_what_was_graded(tmp_path: Path) -> None:
 
 def test_what_a_person_gave_is_on_the_page_and_in_the_total() -> None:
     """2 of 7 by the tests; 1.5 of 3 for the answer; a test of 0 raised to 1; a word on code."""
-    given = (
-        ByPerson("explain_the_cliff", 1.5, 3.0, True, f"Which slope?\n{HOSTILE}"),
-        ByPerson("test_wall_angles_too_high", 1.0, 1.0, False, ""),
-        ByPerson("wall_distance", None, 0.0, False, "Nice."),
+    given = Hand(
+        (
+            ByPerson("explain_the_cliff", 1.5, 3.0, True, f"Which slope?\n{HOSTILE}"),
+            ByPerson("test_wall_angles_too_high", 1.0, 1.0, False, ""),
+            ByPerson("wall_distance", None, 0.0, False, "Nice."),
+        )
     )
     text = as_text(page(CLASSIC, given))
     assert text.startswith("Exercise 01: landscapes\nada\n4.5 of 10 points\n\nBy hand: ")
@@ -237,8 +239,14 @@ def test_what_a_person_gave_is_on_the_page_and_in_the_total() -> None:
     assert not set(text) & set(f"{RLO}{PDI}{BELL}\x1b\0")
 
 
+@pytest.mark.parametrize(("penalty", "left"), [(1.5, "0.5"), (3.0, "0")])
+def test_what_lateness_costs_is_taken_off_and_said(penalty: float, left: str) -> None:
+    text = as_text(page(CLASSIC, Hand(late_penalty=penalty)))
+    assert f"\n{left} of 7 points, {penalty:g} taken off: handed in late\n" in text
+
+
 def test_an_answer_that_nobody_has_read_is_said_to_wait() -> None:
-    text = as_text(page(CLASSIC, [ByPerson("explain_the_cliff", None, 3.0, True, "")]))
+    text = as_text(page(CLASSIC, Hand([ByPerson("explain_the_cliff", None, 3.0, True, "")])))
     assert "2 of 7 points\nPoints for written answers come on top, up to 3: a person" in text
     assert "By hand: explain the cliff, not read yet\n" in text
 

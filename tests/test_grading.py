@@ -136,6 +136,19 @@ def test_points_of_a_person_stay(graded: Path, tmp_path: Path) -> None:
     assert "explain the fall, 1.5 of 2 points\n    And the second throw?" in page
 
 
+def test_what_lateness_costs_is_on_the_page(graded: Path) -> None:
+    """Set where nbgrader's own plug-in for late submissions sets it."""
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
+        submission = gradebook.find_submission(NAME, "wrong-0")
+        before = submission.score
+        [notebook] = submission.notebooks
+        notebook.late_submission_penalty = 1.0
+        gradebook.db.commit()
+    list(write_all(graded, student="wrong-0"))
+    page = (graded / "feedback" / "wrong-0" / NAME / "landscapes.txt").read_text()
+    assert f"\n{before - 1:g} of 12 points, 1 taken off: handed in late\n" in page
+
+
 def test_the_formgrader_finds_a_notebook_with_what_the_tests_said(graded: Path) -> None:
     path = graded / "autograded" / "wrong-0" / NAME / NOTEBOOK
     notebook = nbformat.read(path, as_version=4)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from course import CourseError
 from course.files import write_whole
-from course.grading.rows import ByPerson, Row, TestResult
+from course.grading.rows import ByPerson, Hand, Row, TestResult
 from course.grading.source import Exercise
 from course.release import ROOT, configuration, register
 
@@ -31,7 +31,7 @@ def database(classroom: Path) -> str:
     return f"sqlite:///{classroom}/gradebook.db" if configured == usual else configured
 
 
-def by_person(classroom: Path) -> dict[tuple[str, str], list[ByPerson]]:
+def by_person(classroom: Path) -> dict[tuple[str, str], Hand]:
     """For each student and assignment what the gradebook has of a person's hand, in cell order.
 
     Raises:
@@ -43,9 +43,10 @@ def by_person(classroom: Path) -> dict[tuple[str, str], list[ByPerson]]:
     try:
         with Gradebook(url) as gradebook:
             return {
-                (submission.student.id, assignment.name): [
-                    entry for book in submission.notebooks for entry in _of_a_person(book)
-                ]
+                (submission.student.id, assignment.name): Hand(
+                    [entry for book in submission.notebooks for entry in _of_a_person(book)],
+                    submission.late_submission_penalty,
+                )
                 for assignment in gradebook.assignments
                 for submission in assignment.submissions
             }

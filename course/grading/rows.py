@@ -1,7 +1,7 @@
 """What grading says of a submission: one row, whatever it holds, and what a person adds to it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -74,3 +74,13 @@ class ByPerson(NamedTuple):
     most: float
     written: bool
     comment: str
+
+
+class Hand(NamedTuple):
+    """What people gave a submission: cell by cell, and the points to take off for lateness."""
+
+    cells: Sequence[ByPerson] = ()
+    late_penalty: float = 0.0
+
+
+NOTHING_BY_HAND = Hand()
