@@ -1,6 +1,7 @@
 """Marks as CSV, for nbgrader's columns or Canvas's; a missing mark is not taken for a zero."""
 
 import csv
+import io
 import logging
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from course import CourseError
+from course.files import write_whole
 from course.grading.gradebook import database
 
 NBGRADER_COLUMNS = (
@@ -134,8 +136,9 @@ def _chosen(entries: list, names: list, key: str) -> list:
 
 
 def _write(path: str, rows: list[list]) -> None:
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    write_whole(Path(path), text.getvalue().encode())
 
 
 def _lacks_a_mark(submission) -> bool:  # type: ignore[no-untyped-def]

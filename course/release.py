@@ -10,6 +10,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from course import CourseError
+from course.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 # What a release has in place of an answer.
@@ -53,7 +54,7 @@ def release(name: str) -> Path:
         )
     content = released(name)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
+    write_whole(target, content)
     _generate(name, database=True)
     return target
 

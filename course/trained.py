@@ -7,6 +7,7 @@
 Each writes its file anew, from fixed seeds. The files hold tensors only.
 """
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from course.files import write_whole
 from smoothlib import (
     MLP,
     PPO,
@@ -217,7 +219,9 @@ def main(names: list[str]) -> int:
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
     for name in names:
-        torch.save(MAKERS[name](), FOLDER / f"{name}.pt")
+        made = io.BytesIO()
+        torch.save(MAKERS[name](), made)
+        write_whole(FOLDER / f"{name}.pt", made.getvalue())
     return 0
 
 

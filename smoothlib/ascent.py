@@ -1,5 +1,6 @@
 """Ascent on F: any `torch.optim` optimiser, any gradient, any schedule of σ."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -52,10 +53,10 @@ def ascend(
 
 def annealed(first: float, last: float, steps: int) -> Float[Tensor, " steps"]:
     """σ from `first` to `last`, by the same factor at every step."""
-    if not (first > 0 and last > 0 and steps >= 2):
+    if not (0 < first < math.inf and 0 < last < math.inf and steps >= 2):
         raise ValueError(
-            f"annealed: first = {first}, last = {last}, steps = {steps}; two positive standard "
-            "deviations and at least 2 steps are needed"
+            f"annealed: first = {first}, last = {last}, steps = {steps}; two positive, finite "
+            "standard deviations and at least 2 steps are needed"
         )
     share = torch.linspace(0, 1, steps, dtype=torch.float64)
     return first * (last / first) ** share

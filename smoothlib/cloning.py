@@ -13,8 +13,8 @@ Structured Prediction to No-Regret Online Learning*, Ross, Gordon and Bagnell 20
 whose algorithm is DAgger.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -83,22 +83,36 @@ def clone(
     line, which takes the noise of the minibatches out of the end.
 
     Raises:
-        ValueError: if nothing was shown, observations and actions differ in number, or steps or
-            minibatch are below 1.
+        ValueError: if nothing was shown, observations and actions differ in number or are not
+            finite, or steps or minibatch are below 1.
     """
-    pairs = len(shown.observations)
-    if pairs < 1 or len(shown.actions) != pairs:
-        raise ValueError(
-            f"clone: {pairs} observations and {len(shown.actions)} actions; give one action for "
-            "each observation, and at least one pair"
-        )
-    if min(steps, minibatch) < 1:
-        raise ValueError(f"clone: steps = {steps}, minibatch = {minibatch}; each must be 1 or more")
+    pairs = check_shown("clone", shown, steps, minibatch)
     x = theta.detach().clone().requires_grad_()
     return ascend_minibatches(
         lambda some: log_likelihood(policy, x, Demonstrations(*(part[some] for part in shown))),
         x, pairs, steps, seed, minibatch, rate,
     )  # fmt: skip
+
+
+def check_shown(name: str, shown: Demonstrations, steps: int, minibatch: int) -> int:
+    """How many pairs were shown, if a learner can use them.
+
+    Raises:
+        ValueError: as for `clone`.
+    """
+    pairs = len(shown.observations)
+    if pairs < 1 or len(shown.actions) != pairs:
+        raise ValueError(
+            f"{name}: {pairs} observations and {len(shown.actions)} actions; give one action for "
+            "each observation, and at least one pair"
+        )
+    if not all(bool(part.isfinite().all()) for part in shown):
+        raise ValueError(f"{name}: what was shown holds nan or inf; leave those pairs out")
+    if min(steps, minibatch) < 1:
+        raise ValueError(
+            f"{name}: steps = {steps}, minibatch = {minibatch}; each must be 1 or more"
+        )
+    return pairs
 
 
 def ascend_minibatches(
@@ -112,7 +126,7 @@ def ascend_minibatches(
 ) -> Float[Tensor, " d"]:
     """Adam on `theta` to raise `gain(rows)`, rows of `pairs` drawn at random, a step at a time."""
     optimiser = torch.optim.Adam([theta], lr=rate)
-    with _one_thread():
+    with _ONE_THREAD:
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
             share = torch.special.ndtr(normal(seed, range(step, step + 1), minibatch)[0].double())
@@ -123,12 +137,27 @@ def ascend_minibatches(
     return theta.detach()
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Small layers gain nothing from a second thread, and on a busy machine they wait for it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+class _OneThread:
+    """Small layers gain nothing from a second thread, and on a busy machine they wait for it.
+
+    The number of threads is one for the whole process, so the last that leaves sets it back.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.inside, self.threads = threading.Lock(), 0, 1
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.inside:
+                self.threads = torch.get_num_threads()
+                torch.set_num_threads(1)
+            self.inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                torch.set_num_threads(self.threads)
+
+
+_ONE_THREAD = _OneThread()

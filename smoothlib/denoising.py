@@ -16,12 +16,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+Width = float | Float[Tensor, "*#batch"]
+
 
 def tweedie(
-    x: Float[Tensor, "*batch d"], score: Float[Tensor, "*batch d"], sigma: float | Tensor
+    x: Float[Tensor, "*batch d"], score: Float[Tensor, "*batch d"], sigma: Width
 ) -> Float[Tensor, "*batch d"]:
-    """E[x₀ | x] = x + σ² ∇log p_σ(x), from the score ∇log p_σ at x; whatever p is."""
-    return x + sigma**2 * score
+    """E[x₀ | x] = x + σ² ∇log p_σ(x), from the score ∇log p_σ at x; whatever p is.
+
+    σ is one number, or one for each point.
+    """
+    return x + _square(sigma) * score
+
+
+def _square(sigma: Width) -> float | Float[Tensor, "*batch 1"]:
+    """σ², along the last axis of points or parts.
+
+    Raises ValueError for a standard deviation below 0.
+    """
+    width = torch.as_tensor(sigma)
+    if not bool((width >= 0).all()):
+        raise ValueError(f"sigma = {width.tolist()}; a standard deviation is 0 or more")
+    return sigma[..., None] ** 2 if isinstance(sigma, Tensor) else sigma**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +49,9 @@ class GaussianMixture:
             w (k,), positive; made to add up to 1.
     Raises:
         ValueError: for shapes that disagree, a negative spread, a weight that is not positive;
-            in a call, where a density is asked for and σ and a spread are both 0.
+            in a call, for σ below 0, or where a density is asked for and σ and a spread are both 0.
+
+    In calls σ is one number, or one for each point.
     """
 
     means: Float[Tensor, "k d"]
@@ -55,28 +73,26 @@ class GaussianMixture:
             )
 
     def log_density(
-        self, x: Float[Tensor, "*batch d"], sigma: float | Tensor = 0.0
+        self, x: Float[Tensor, "*batch d"], sigma: Width = 0.0
     ) -> Float[Tensor, "*batch"]:
         """log p_σ(x)."""
         return torch.logsumexp(self._log_parts(x, sigma), -1)
 
-    def score(
-        self, x: Float[Tensor, "*batch d"], sigma: float | Tensor = 0.0
-    ) -> Float[Tensor, "*batch d"]:
+    def score(self, x: Float[Tensor, "*batch d"], sigma: Width = 0.0) -> Float[Tensor, "*batch d"]:
         """∇log p_σ(x) = Σ_j P(j | x) (m_j - x)/(s_j² + σ²), with P(j | x) the share of part j."""
         share = torch.softmax(self._log_parts(x, sigma), -1)
-        pull = (self.means - x[..., None, :]) / self._variances(sigma)[:, None]
+        pull = (self.means - x[..., None, :]) / self._variances(sigma)[..., None]
         return (share[..., None] * pull).sum(-2)
 
     def posterior_mean(
-        self, x: Float[Tensor, "*batch d"], sigma: float | Tensor
+        self, x: Float[Tensor, "*batch d"], sigma: Width
     ) -> Float[Tensor, "*batch d"]:
         """E[x₀ | x₀ + σε = x], by Bayes: Σ_j P(j | x) (s_j² x + σ² m_j)/(s_j² + σ²).
 
         No derivative is taken; that `tweedie` gives the same is a theorem.
         """
         share = torch.softmax(self._log_parts(x, sigma), -1)
-        keep = (self.spreads**2 / self._variances(sigma))[:, None]
+        keep = (self.spreads**2 / self._variances(sigma))[..., None]
         means = keep * x[..., None, :] + (1 - keep) * self.means
         return (share[..., None] * means).sum(-2)
 
@@ -88,7 +104,7 @@ class GaussianMixture:
         which = torch.searchsorted(steps, choice)
         return self.means[which] + self.spreads[which, None] * eps
 
-    def _log_parts(self, x: Tensor, sigma: float | Tensor) -> Float[Tensor, "*batch k"]:
+    def _log_parts(self, x: Tensor, sigma: Width) -> Float[Tensor, "*batch k"]:
         """log of w_j times the density of part j."""
         variances = self._variances(sigma)
         if x.shape[-1:] != self.means.shape[-1:]:
@@ -103,5 +119,5 @@ class GaussianMixture:
         level = (self.weights / self.weights.sum()).log() - d / 2 * (math.tau * variances).log()
         return level - distance / (2 * variances)
 
-    def _variances(self, sigma: float | Tensor) -> Float[Tensor, " k"]:
-        return self.spreads**2 + sigma**2
+    def _variances(self, sigma: Width) -> Float[Tensor, "*batch k"]:
+        return self.spreads**2 + _square(sigma)

@@ -17,6 +17,7 @@ Fails: where the levels are so few that x₀ given x_k is far from one point; wh
 the observation, as any clone.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smoothlib.cloning import Demonstrations, ascend_minibatches
+from smoothlib.cloning import Demonstrations, ascend_minibatches, check_shown
 from smoothlib.noise import normal
 from smoothlib.policies import MLP
 
@@ -123,7 +124,16 @@ def fit_denoiser(
 
     log σ is uniform; an error at σ weighs (1 + σ²)/σ², which makes the network's own error count
     alike at all levels.
+
+    Raises:
+        ValueError: as `clone` does, and unless 0 < lowest < highest.
     """
+    pairs = check_shown("fit_denoiser", shown, steps, minibatch)
+    if not 0 < lowest < highest < math.inf:
+        raise ValueError(
+            f"fit_denoiser: lowest = {lowest}, highest = {highest}; standard deviations are "
+            "needed, the first above 0 and below the second"
+        )
     x = theta.detach().clone().requires_grad_()
     calls = iter(range(steps))
 
@@ -136,4 +146,4 @@ def fit_denoiser(
         found = denoiser(x, clean + sigma[:, None] * noise[:, :-1], sigma, shown.observations[some])
         return -((found - clean).square().sum(-1) * (1 + sigma**2) / sigma**2).mean()
 
-    return ascend_minibatches(gain, x, len(shown.observations), steps, seed, minibatch, rate)
+    return ascend_minibatches(gain, x, pairs, steps, seed, minibatch, rate)

@@ -255,7 +255,7 @@ class LinearQuadraticState(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LinearQuadratic:
-    """The linear-quadratic system, whose returns and gradients have closed forms (`lqr`).
+    """The linear-quadratic system, of closed returns and gradients: `finite_horizon`, a = Ks.
 
     s' = A s + B a + w,   w = process_sigma ε        reward = offset - sᵀQs - aᵀRa
 
@@ -264,11 +264,12 @@ class LinearQuadratic:
     policy's reward falls without bound, and to -inf in the end.
 
     Args:
-        A: (d, d). B: (d, k). Q: (d, d). R: (k, k). start: (d,).
+        A: (d, d). B: (d, k). Q: (d, d) and R: (k, k), symmetric. start: (d,).
         start_sigma, process_sigma: standard deviations, one number or (d,).
         offset: reward of doing nothing at s = 0, each step.
     Raises:
-        ValueError: if shapes disagree or horizon is below 1; if an action is not (n, k).
+        ValueError: if shapes disagree, Q or R is not symmetric or horizon is below 1; if an action
+            is not (n, k).
     """
 
     A: Float[Tensor, "d d"]
@@ -318,6 +319,13 @@ class LinearQuadratic:
                 raise ValueError(
                     f"LinearQuadratic: {name} has shape {tuple(getattr(self, name).shape)}; with "
                     f"start of {d} and B of {k} columns it is {shape}"
+                )
+        for name in ("Q", "R"):
+            matrix = getattr(self, name)
+            if not torch.allclose(matrix, matrix.mT):
+                raise ValueError(
+                    f"LinearQuadratic: {name} = {matrix.tolist()} is not symmetric; "
+                    f"({name} + {name}.T) / 2 gives the same rewards"
                 )
 
     @property

@@ -22,7 +22,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smoothlib.families import GAUSSIAN, UNIFORM, Family
-from smoothlib.smoothing import Function, boundary_term, check_finite, check_sigma, slope
+from smoothlib.smoothing import (
+    Function,
+    boundary_term,
+    check_finite,
+    check_sigma,
+    invertible,
+    slope,
+)
 
 Sigma = float | Tensor
 HULL_STEPS = 10_000  # at most; tens to hundreds are the rule
@@ -79,7 +86,8 @@ def estimated_optimal(
 ) -> Tensor:
     """b*_i = E[f s_i²] / E s_i² with s the score, each estimated from all samples but the k-th.
 
-    Unbiased for any f and any family; its variance approaches that of the exact b* with n. See
+    Unbiased for any f and any family whose score varies (a uniform one's is 0 inside); its
+    variance approaches that of the exact b* with n. See
     *The Optimal Reward Baseline for Gradient-Based Reinforcement Learning*, Weaver and Tao 2001.
     Needs n >= 2, and more for peace: a ratio of n - 1 terms is a poor b* when n is small.
     """
@@ -250,7 +258,11 @@ def minimum_norm(gradients: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:
     It points uphill of all of them at once; zero if no direction does. Found by moving weight
     from the gradient that agrees most with it to the one that agrees least, each time by the
     best amount (Mitchell, Demyanov and Malozemov 1974).
+
+    Raises ValueError for a gradient that is not finite.
     """
+    if not bool(gradients.isfinite().all()):
+        raise ValueError(f"minimum_norm: gradients hold nan or inf: {gradients.tolist()}")
     weight = gradients.new_full((len(gradients),), 1 / len(gradients))
     for _ in range(HULL_STEPS):
         agreement = gradients @ (weight @ gradients)
@@ -367,9 +379,7 @@ def _scale(theta: Tensor, sigma: Sigma) -> Tensor:
     d = theta.numel()
     if not isinstance(sigma, Tensor) or sigma.ndim == 0:
         return check_sigma(theta, sigma).detach()
-    if sigma.shape != (d, d) or not (
-        torch.compiler.is_compiling() or bool(torch.linalg.det(sigma.double()).abs() > 0)
-    ):
+    if sigma.shape != (d, d) or not (torch.compiler.is_compiling() or invertible(sigma)):
         raise ValueError(
             f"sigma = {sigma.tolist()}; a positive number is needed, or an invertible ({d}, {d}) "
             "matrix L with covariance L Lᵀ: torch.linalg.cholesky(covariance)"

@@ -46,8 +46,10 @@ def evolution_gradient(
             shares of the members is the gradient of all.
         compile: as for `noise.normal`, where the time goes.
     Raises:
-        ValueError: for weights of another shape or dtype.
+        ValueError: for weights of another shape or dtype or that are not finite, for a σ that is
+            not positive and finite.
     """
+    _checked(weights, sigma)
     signed = weights[0] - weights[1] if _pairs(weights) else weights
     total = weights.new_zeros(_number(coordinates))
     for eps, (w,), some in _blocks(seed, signed[None], coordinates, first, compile):
@@ -71,6 +73,7 @@ def evolution_width_gradient(
     Strategies*, Wierstra et al. 2014. Arguments and errors are those of `evolution_gradient`.
     Subtract a baseline from the weights: a constant c in them costs the variance 2c²/σ².
     """
+    _checked(weights, sigma)
     both = weights[0] + weights[1] if _pairs(weights) else weights
     total = weights.new_zeros(_number(coordinates))
     for eps, (w,), some in _blocks(seed, both[None], coordinates, first, compile):
@@ -87,6 +90,7 @@ def evolution_gradients(
     compile: bool = False,
 ) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
     """`evolution_gradient` and `evolution_width_gradient`, of noise that is drawn once."""
+    _checked(weights, sigma)
     pairs = _pairs(weights)
     odd, even = (weights[0] - weights[1], weights.sum(0)) if pairs else (weights, weights)
     mean, width = weights.new_zeros(2, _number(coordinates))
@@ -132,6 +136,18 @@ def _blocks(
 
 def _number(coordinates: int | range) -> int:
     return len(coordinates) if isinstance(coordinates, range) else coordinates
+
+
+def _checked(weights: Tensor, sigma: float | Tensor) -> None:
+    width = torch.as_tensor(sigma)
+    if not bool(((width > 0) & width.isfinite()).all()):
+        raise ValueError(
+            f"sigma = {width.tolist()}; positive, finite standard deviations are needed"
+        )
+    if not bool(weights.isfinite().all()):
+        raise ValueError(
+            "weights hold nan or inf; give a member that failed a low value, or its rank"
+        )
 
 
 def _pairs(weights: Tensor) -> bool:

@@ -10,9 +10,11 @@ M_t = E s_t s_tᵀ, from time to time
     V_t(s) = sᵀP_t s + d_t,   P_t = γ LᵀP_{t+1}L - Q - KᵀRK,   P_T = 0
                               d_t = γ (d_{t+1} + tr P_{t+1}N) + c - σ² tr R,   d_T = 0
 
-of which J = tr P_0 M_0 + d_0. For the long run, and the best K, see `lqr`, where a = -Ks.
+of which J = tr P_0 M_0 + d_0. A gain that is not finite, or a σ below 0, raises ValueError. For the
+long run, and the best K, see `lqr`, where a = -Ks.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -81,6 +83,8 @@ def _second_moments(system: LinearQuadratic, theta: Tensor, sigma: float) -> lis
 
 
 def _noise(system: LinearQuadratic, sigma: float) -> Tensor:
+    if not 0 <= sigma < math.inf:
+        raise ValueError(f"sigma = {sigma}; a finite standard deviation of 0 or more is needed")
     return sigma**2 * system.B @ system.B.mT + _covariance(system, system.process_sigma)
 
 
@@ -94,4 +98,6 @@ def _gain(system: LinearQuadratic, theta: Tensor) -> Tensor:
         raise ValueError(
             f"theta has {theta.shape[-1]} numbers; a gain of {k} x {s} has {k * s}, row by row"
         )
+    if not bool(theta.isfinite().all()):
+        raise ValueError(f"theta = {theta.tolist()}; a gain of finite numbers is needed")
     return theta.unflatten(-1, (k, s))

@@ -75,7 +75,7 @@ def run(columns: dict[str, Scalar], dt: float, time: Tensor) -> dict[str, Tensor
     data = torch.empty(len(columns), blocks * width, dtype=z_close.dtype)
     for row, column in zip(data, columns.values(), strict=True):
         row[:batch] = column
-        row[batch:] = row[batch - 1]
+        row[batch:] = row[batch - 1 : batch]  # of an empty batch none
     start, stride, size = data.data_ptr(), data.shape[1], data.element_size()
 
     def work(block: int) -> None:

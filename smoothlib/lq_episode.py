@@ -10,6 +10,8 @@ from torch import Tensor
 from smoothlib.objectives import Objective, box, line, require_finite, require_positive
 from smoothlib.smoothing import LineMoments, Moments, slope
 
+MOST_STEPS = 170  # a Gauss-Hermite rule of 2T + 2 nodes underflows soon after
+
 
 @dataclass(frozen=True)
 class LQEpisode(Objective):
@@ -29,7 +31,8 @@ class LQEpisode(Objective):
     Args:
         a, b: dynamics. q, r: costs. W: variance. steps: T.
     Raises:
-        ValueError: for numbers that are not finite, an r, W or b that is not positive, T < 1.
+        ValueError: for numbers that are not finite, an r, W or b that is not positive, T < 1; where
+            the truth is asked for with T > 170, for which its sum has no weights in float64.
     """
 
     a: float = 1.1
@@ -40,7 +43,7 @@ class LQEpisode(Objective):
     steps: int = 10
 
     def __post_init__(self) -> None:
-        require_finite(self, "a", "q")
+        require_finite(self)
         require_positive(self, "b", "r", "W", "steps")
 
     def __call__(self, theta: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch"]:
@@ -63,6 +66,11 @@ class LQEpisode(Objective):
         return self.smoothed_moments(theta, sigma).grad
 
     def smoothed_moments(self, theta: Float[Tensor, "*#batch 1"], sigma: float | Tensor) -> Moments:
+        if self.steps > MOST_STEPS:
+            raise ValueError(
+                f"LQEpisode: steps = {self.steps}; the truth is known up to {MOST_STEPS} steps, "
+                "and `estimate` measures beyond"
+            )
         x, scale = line(self, theta, sigma)
         node, weight = np.polynomial.hermite_e.hermegauss(2 * self.steps + 2)
         eps, share = (torch.from_numpy(part).to(x) for part in (node, weight / weight.sum()))

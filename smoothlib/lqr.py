@@ -306,7 +306,7 @@ class LQR:
 
 
 def _matrix(name: str, part: Tensor | float) -> Tensor:
-    matrix = torch.as_tensor(part, dtype=torch.float64)
+    matrix = torch.as_tensor(part, dtype=torch.float64).clone()
     matrix = matrix.reshape(1, 1) if matrix.ndim == 0 else matrix
     if matrix.ndim != 2 or not bool(matrix.isfinite().all()):
         raise ValueError(

@@ -9,7 +9,10 @@ evaluating f takes, and a few MiB for the block, whatever the size of the module
 """
 
 import math
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -63,15 +66,20 @@ def mezo_step(
     """
     parameters = _checked(module, sigma, lr, step)
     values: list[float] = []
+    away = 0  # in units of σε
     try:
         for k in (1, -2):
-            _move(parameters, k * sigma, seed, step)
+            with _whole():
+                _move(parameters, k * sigma, seed, step)
+                away += k
             values.append(_value(f))
         slope = (values[0] - values[1]) / (2 * sigma)
     except BaseException:
-        _move(parameters, -sigma if not values else sigma, seed, step)
+        with _whole():
+            _move(parameters, -away * sigma, seed, step)
         raise
-    _move(parameters, sigma + lr * slope, seed, step)
+    with _whole():
+        _move(parameters, sigma + lr * slope, seed, step)
     return torch.tensor(values, dtype=torch.float64)
 
 
@@ -121,6 +129,23 @@ def curvature(
         turned = times(v)
         largest, v = v @ turned, turned
     return Curvature(float(rows.mean()), float(rows.std()) / math.sqrt(probes), float(largest))
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Ctrl-C waits until this is over: parameters moved in part could not be moved back."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield  # no handler of Python's runs here
+        return
+    waiting: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting:
+        signal.raise_signal(signal.SIGINT)
 
 
 @torch.no_grad()

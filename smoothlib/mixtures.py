@@ -186,11 +186,13 @@ def unexplained(
     here from an implementation by others.
 
     Raises:
-        ValueError: for a single sample.
+        ValueError: for a single sample, or a sample that is not finite.
     """
     n = values.shape[-1]
     if n < 2:
         raise ValueError(f"shows_a_jump: n = {n}; a variance needs at least 2 samples")
+    if not bool(values.isfinite().all()) or not bool(gradients.isfinite().all()):
+        raise ValueError("shows_a_jump: nan or inf among values or gradients; leave those out")
     scale = torch.as_tensor(sigma, dtype=gradients.dtype, device=gradients.device)
     steps = gradients * scale if scale.ndim == 0 else gradients @ scale
     mean = steps.mean(-2, keepdim=True)

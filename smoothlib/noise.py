@@ -132,10 +132,11 @@ def latin_hypercube(
     comparison of three methods*, McKay, Beckman and Conover 1979. It removes the variance of
     what is additive in the coordinates and leaves the rest; it depends on n as a whole.
     """
+    dtype = _checked_dtype(dtype)
     options: dict = {"dtype": torch.float64, "device": device}
     stratum = normal(seed, n, d, **options).argsort(dim=0)
     within = torch.special.ndtr(normal(seed, n, range(d, 2 * d), **options))
-    return torch.special.ndtri((stratum + within) / n).to(dtype or torch.get_default_dtype())
+    return torch.special.ndtri((stratum + within) / n).to(dtype)
 
 
 def sobol(
@@ -147,9 +148,10 @@ def sobol(
     21201. Take n a power of 2: other n lose the balance. Errors fall almost as 1/n for smooth f,
     hardly faster than 1/√n where a jump cuts many coordinates.
     """
+    dtype = _checked_dtype(dtype)
     engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=_checked_seed(seed))
     middle = engine.draw(n, dtype=torch.float64) + 2.0**-31
-    return torch.special.ndtri(middle).to(device, dtype or torch.get_default_dtype())
+    return torch.special.ndtri(middle).to(device, dtype)
 
 
 # --- small requests ----------------------------------------------------------------------
@@ -447,10 +449,16 @@ def _checked_out(
         out = torch.empty(n, d, dtype=dtype, device=device)
     elif dtype is not None or device is not None:
         raise ValueError("out sets dtype and device; leave those two out, or leave out out")
-    if out.dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"normals come in float32 or float64, not {out.dtype}; convert afterwards")
+    _checked_dtype(out.dtype)
     if out.shape != (n, d):
         raise ValueError(f"out has shape {tuple(out.shape)}, the noise ({n}, {d}); make them equal")
     if out.requires_grad:
         raise ValueError("out requires a gradient, and noise has none; pass out.detach()")
     return out
+
+
+def _checked_dtype(dtype: Dtype) -> torch.dtype:
+    found = dtype or torch.get_default_dtype()
+    if found not in (torch.float32, torch.float64):
+        raise TypeError(f"normals come in float32 or float64, not {found}; convert afterwards")
+    return found

@@ -19,7 +19,10 @@ Planner = Callable[[Tensor, int], Tensor]
 
 
 class Run(NamedTuple):
-    """n episodes in plans: everything observed, the last time included, and the rewards."""
+    """n episodes in plans: everything observed, the last time included, and the rewards.
+
+    An episode that has terminated goes on in `observations`, and is paid nothing.
+    """
 
     observations: Float[Tensor, "T1 n o"]
     rewards: Float[Tensor, "T n"]
@@ -42,13 +45,15 @@ def follow_plans(environment: Environment, planner: Planner, length: int, n: int
         )
     state = environment.reset(n, seed)
     seen, rewards = [environment.observe(state)], []
+    alive = torch.ones(n, dtype=torch.bool, device=seen[0].device)
     with torch.no_grad():
         for k in range(environment.horizon // length):
             plan = planner(seen[-1], k).reshape(n, length, environment.action_size)
             for action in plan.unbind(1):
-                state, reward, _, _ = environment.step(state, action)
+                state, reward, terminated, _ = environment.step(state, action)
                 seen.append(environment.observe(state))
-                rewards.append(reward)
+                rewards.append(torch.where(alive, reward, 0))
+                alive = alive & ~terminated
     return Run(torch.stack(seen), torch.stack(rewards))
 
 

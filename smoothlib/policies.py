@@ -139,7 +139,7 @@ class Scaled:
     Args:
         mean, spread: (o,), of what has been observed; `Scaled.of` takes them from observations.
     Raises:
-        ValueError: for a spread that is not positive.
+        ValueError: for numbers that are not finite, or a spread that is not positive.
     """
 
     policy: Linear | MLP
@@ -154,8 +154,12 @@ class Scaled:
         return cls(policy, observations.mean(0), observations.std(0).clamp(min=least))
 
     def __post_init__(self) -> None:
-        if not bool((self.spread > 0).all()):
-            raise ValueError(f"Scaled: spread = {self.spread.tolist()}; each must be above 0")
+        finite = bool((self.mean.isfinite() & self.spread.isfinite()).all())
+        if not finite or not bool((self.spread > 0).all()):
+            raise ValueError(
+                f"Scaled: mean = {self.mean.tolist()}, spread = {self.spread.tolist()}; finite "
+                "numbers are needed, and each spread above 0"
+            )
 
     @property
     def d(self) -> int:

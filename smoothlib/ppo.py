@@ -158,6 +158,7 @@ class PPO:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
+        state = copy.deepcopy(state)
         with torch.no_grad():
             self.theta.copy_(state["theta"])
             self.phi.copy_(state["phi"])

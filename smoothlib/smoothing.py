@@ -358,6 +358,12 @@ def check_finite(name: str, theta: Tensor) -> Tensor:
     return theta
 
 
+def invertible(matrix: Float[Tensor, "d d"]) -> bool:
+    """Whether it is, and finite; by the logarithm of its determinant, which may be small."""
+    wide = matrix.double()
+    return bool(wide.isfinite().all()) and bool(torch.linalg.slogdet(wide)[0] != 0)
+
+
 def check_sigma(theta: Tensor, sigma: float | Tensor) -> Tensor:
     """sigma as a tensor like theta, if it is a positive, finite standard deviation."""
     if isinstance(sigma, Tensor) and (sigma.dtype, sigma.device) != (theta.dtype, theta.device):

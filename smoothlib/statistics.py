@@ -223,10 +223,20 @@ def variance_exact(
 def zero_order_variance(
     f: Objective, theta: Float[Tensor, "*#batch d"], sigma: float | Tensor, baseline: float | Tensor
 ) -> Float[Tensor, "*batch d"]:
-    """Of `zero_order` with any constant baseline b: Var(b*) + (b - b*)²/σ²."""
+    """Of `zero_order` with any constant baseline b: Var(b*) + (b - b*)²/σ².
+
+    Raises ValueError for a baseline that is neither a number nor of a shape that fits (*batch, d).
+    """
     width = torch.as_tensor(sigma, dtype=theta.dtype, device=theta.device)[..., None]
     level = torch.as_tensor(baseline, dtype=theta.dtype, device=theta.device)
-    return _zero_order_variance(f.smoothed_moments(theta, sigma), width, level)
+    moments = f.smoothed_moments(theta, sigma)
+    shape = moments.grad.shape
+    if level.ndim > len(shape) or torch.broadcast_shapes(level.shape, shape) != shape:
+        raise ValueError(
+            f"zero_order_variance: baseline has shape {tuple(level.shape)}; a number, or a shape "
+            f"that fits {tuple(shape)}, is needed: f(theta)[..., None] for one at each point"
+        )
+    return _zero_order_variance(moments, width, level)
 
 
 def leave_one_out_variance(

@@ -234,7 +234,7 @@ def gae(
     values = _masked(alive, values.detach())
     ongoing = torch.cat((alive[1:], torch.zeros_like(alive[:1])))
     following = torch.cat((values[1:], torch.zeros_like(values[:1])))
-    following = torch.where(ongoing, following, final * cut)
+    following = torch.where(ongoing, following, torch.where(cut, final, 0))
     delta = _masked(alive, trajectories.rewards + gamma * following - values)
     return _discounted_sum(delta, gamma * lam)
 

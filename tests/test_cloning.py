@@ -1,11 +1,13 @@
 """Behaviour cloning: least squares, frequencies, what an error costs; and the expert to clone."""
 
 import math
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 import torch
 
+from smoothlib import cloning
 from smoothlib.cloning import (
     Demonstrations,
     clone,
@@ -138,3 +140,24 @@ def test_doing_nothing_lifts_nothing() -> None:
     envs = GymnasiumVector(GripperVectorEnv(1, frequency=10, horizon=3.0), horizon=30)
     shown = demonstrate(envs, lambda seen: torch.zeros(len(seen), 2), 1, seed=0)
     assert float(shown.observations[-1, 3]) == pytest.approx(0.025, abs=1e-3)
+
+
+def test_threads_are_as_before_whoever_leaves_first() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with ExitStack() as first, ExitStack() as second:
+            first.enter_context(cloning._ONE_THREAD)
+            second.enter_context(cloning._ONE_THREAD)
+            first.close()
+            assert torch.get_num_threads() == 1
+            second.close()
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_was_shown_and_is_no_number_is_refused() -> None:
+    shown = Demonstrations(torch.tensor([[1.0], [math.nan]]), torch.zeros(2, 1))
+    with pytest.raises(ValueError, match="clone: what was shown holds nan"):
+        clone(Gaussian(Linear(1, 1), 0.1), torch.zeros(2), shown, 1, 0)

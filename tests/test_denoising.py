@@ -94,3 +94,27 @@ def test_bad_mixtures_are_named() -> None:
         GaussianMixture(torch.zeros(1, 2), 0 * one, one).log_density(torch.zeros(2))
     with pytest.raises(ValueError, match="a point has 2 numbers"):
         GaussianMixture(torch.zeros(1, 2), one, one).score(torch.zeros(3), 1.0)
+
+
+def test_each_point_may_have_a_noise_of_its_own() -> None:
+    """As many parts as points, so that a width taken for a part's would not be noticed by shape."""
+    mixture = GaussianMixture(
+        torch.tensor([[0.0], [1.0]], dtype=torch.float64),
+        torch.tensor([0.1, 0.2], dtype=torch.float64),
+        torch.tensor([0.5, 0.5], dtype=torch.float64),
+    )
+    x = torch.tensor([[0.3], [0.7]], dtype=torch.float64)
+    sigma = torch.tensor([0.1, 1.0], dtype=torch.float64)
+    for ask in (mixture.score, mixture.log_density, mixture.posterior_mean):
+        alone = torch.stack([ask(x[i], float(sigma[i])) for i in range(2)])
+        torch.testing.assert_close(ask(x, sigma), alone)
+    mean = mixture.posterior_mean(x, sigma)
+    torch.testing.assert_close(tweedie(x, mixture.score(x, sigma), sigma), mean)
+
+
+def test_a_width_below_zero_is_refused() -> None:
+    one = GaussianMixture(torch.zeros(1, 1), torch.ones(1), torch.ones(1))
+    with pytest.raises(ValueError, match=r"sigma = -0.5; a standard deviation"):
+        one.score(torch.zeros(1, 1), -0.5)
+    with pytest.raises(ValueError, match="a standard deviation"):
+        tweedie(torch.zeros(1, 1), torch.zeros(1, 1), -0.5)

@@ -124,3 +124,22 @@ def test_bad_requests_are_named() -> None:
         ancestral(lambda x, _: x, levels, torch.zeros(3, 1, 1))
     with pytest.raises(ValueError, match="must fall to 0"):
         ancestral(lambda x, _: x, levels.flip(0), torch.zeros(2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("observations", "actions", "more", "match"),
+    [
+        (2, 5, {}, "2 observations and 5 actions"),
+        (0, 0, {}, "at least one pair"),
+        (2, 2, {"lowest": 0.0}, "lowest = 0.0"),
+        (2, 2, {"lowest": 5.0}, "below the second"),
+        (2, 2, {"minibatch": 0}, "minibatch = 0"),
+    ],
+)
+def test_fitting_refuses_what_it_cannot_learn_from(
+    observations: int, actions: int, more: dict, match: str
+) -> None:
+    denoiser = Denoiser(1, 1, (4,))
+    shown = Demonstrations(torch.zeros(observations, 1), torch.zeros(actions, 1))
+    with pytest.raises(ValueError, match=f"fit_denoiser: .*{match}"):
+        fit_denoiser(denoiser, denoiser.initial(0), shown, 2, 0, **more)

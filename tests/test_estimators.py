@@ -765,3 +765,22 @@ def test_a_request_that_cannot_be_met_names_the_value_and_the_remedy(
     with pytest.raises(kind) as caught:
         call()
     assert value in str(caught.value) and remedy in str(caught.value)
+
+
+def test_a_covariance_may_have_a_determinant_below_every_float() -> None:
+    theta, eps = torch.zeros(400, dtype=torch.float64), torch.ones(2, 400, dtype=torch.float64)
+    f = lambda x: x.sum(-1)  # noqa: E731
+    L = 0.1 * torch.eye(400, dtype=torch.float64)
+    torch.testing.assert_close(zero_order(f, theta, L, eps), zero_order(f, theta, 0.1, eps))
+    with pytest.raises(ValueError, match="invertible"):
+        zero_order(
+            f, theta[:2], torch.diag(torch.tensor([math.inf, 1.0], dtype=torch.float64)), eps[:, :2]
+        )
+
+
+def test_what_is_no_number_is_refused_where_it_would_decide() -> None:
+    nan = torch.tensor([0.0, math.nan], dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"minimum_norm.*nan"):
+        minimum_norm(nan[:, None])
+    with pytest.raises(ValueError, match="shows_a_jump: nan or inf"):
+        shows_a_jump(nan, torch.ones(2, 1, dtype=torch.float64), 0.1)

@@ -122,3 +122,12 @@ def test_bad_weights_raise_with_the_value_and_the_remedy(
     with pytest.raises(ValueError) as caught:
         gradient(1, weights, 1.0, 3)
     assert value in str(caught.value) and remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("sigma", [-1.0, 0.0, math.nan, math.inf, torch.tensor([1.0, -1.0])])
+@pytest.mark.parametrize("gradient", [evolution_gradient, evolution_width_gradient])
+def test_a_width_is_a_standard_deviation(gradient: Callable, sigma: object) -> None:
+    with pytest.raises(ValueError, match=r"sigma = .*positive, finite"):
+        gradient(0, torch.ones(4), sigma, 2)
+    with pytest.raises(ValueError, match="weights hold nan"):
+        gradient(0, torch.tensor([1.0, math.nan]), 1.0, 2)

@@ -100,3 +100,19 @@ def test_many_policies_at_once() -> None:
 def test_a_gain_of_another_size_is_named() -> None:
     with pytest.raises(ValueError, match="theta has 3 numbers; a gain of 1 x 2 has 2"):
         expected_return(TWO_STATES, torch.zeros(3, dtype=F64), SIGMA)
+
+
+@pytest.mark.parametrize("name", ["Q", "R"])
+def test_a_cost_is_symmetric(name: str) -> None:
+    skew = torch.tensor([[1.0, 1.0], [0.0, 1.0]], dtype=F64)
+    unit = torch.eye(2, dtype=F64)
+    matrices = {"A": unit, "B": unit, "Q": unit, "R": unit, name: skew}
+    with pytest.raises(ValueError, match=f"{name} = .*is not symmetric"):
+        LinearQuadratic(**matrices, start=torch.ones(2, dtype=F64))
+
+
+def test_neither_a_gain_nor_a_noise_that_is_none_has_a_return() -> None:
+    with pytest.raises(ValueError, match=r"sigma = -0\.3"):
+        expected_return(SCALAR, theta_of(SCALAR), -0.3)
+    with pytest.raises(ValueError, match="gain of finite numbers"):
+        expected_return_grad(SCALAR, torch.full((1,), torch.nan, dtype=F64), 0.3)

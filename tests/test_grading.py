@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import nbformat
@@ -18,6 +19,7 @@ from nbgrader.api import Gradebook
 from course import CourseError, cli
 from course.feedback import write_all
 from course.grading import run as running
+from course.grading.grader import Graded, Submission
 from course.grading.rows import Row
 from course.grading.run import Options
 from tests.attacks import NAME, NOTEBOOK, submission
@@ -287,3 +289,29 @@ def test_what_cannot_be_graded_is_one_line(
 def test_a_folder_without_submissions_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="there is no folder"):
         running.run(Options(classroom=tmp_path))
+
+
+def test_a_process_that_dies_without_work_costs_nobody_anything(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first process ends before it is given anything: a second one takes the submission."""
+    row = Row("emmy", NAME, "graded", 0.0, 0.0, (), 0.0)
+    begun, start = tmp_path / "begun", running.Pool._start
+
+    def work(pipe: Connection, *rest: object) -> None:
+        if begun.exists():
+            pipe.recv()
+            pipe.send(Graded(row))
+        begun.touch()
+
+    def started(self: running.Pool) -> running.Worker:
+        worker = start(self)
+        worker.process.join(0.0 if begun.exists() else 10.0)
+        return worker
+
+    monkeypatch.setattr(running, "_work", work)
+    monkeypatch.setattr(running.Pool, "_start", started)
+    entry = running.Entry(Submission("emmy", NAME, tmp_path), "key", 0)
+    with running.Pool({}, Options(tmp_path, jobs=1)) as pool:
+        [found] = pool.grade([entry])
+    assert found.graded == Graded(row) and not found.problem

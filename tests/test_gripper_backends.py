@@ -244,3 +244,11 @@ def test_on_a_gpu_heights_are_those_on_the_cpu() -> None:
     same = scenes.lifted(ours) == scenes.lifted(gpu)
     assert same[scenes.x.abs() <= 0.025].all()
     assert (ours - gpu).abs().median() < 1e-5
+
+
+@pytest.mark.parametrize("backend", ["eager", "compile"])
+def test_no_gripper_at_all_is_no_trouble(backend: str) -> None:
+    found = rollout(
+        torch.empty(0, dtype=torch.float64), GripperParams(), horizon=0.1, backend=backend
+    )
+    assert found.height.shape == (0,)

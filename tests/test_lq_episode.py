@@ -101,3 +101,21 @@ def test_beyond_its_bounds_an_episode_explodes() -> None:
 def test_bad_numbers_are_named(make: Callable[[], LQEpisode], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize("wrong", [{"b": math.nan}, {"W": math.inf}])
+def test_numbers_that_are_not_finite_are_named(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=f"LQEpisode: {next(iter(wrong))} = "):
+        LQEpisode(**wrong)
+
+
+def test_the_longest_episode_has_its_truth() -> None:
+    """Beside a sum of 10 000 steps over the noise, where the loop is stable."""
+    f = LQEpisode(steps=170)
+    with pytest.raises(ValueError, match="steps = 171"):
+        LQEpisode(steps=171).smoothed(point(1.1), 0.05)
+    theta = torch.tensor([1.1], dtype=torch.float64)
+    eps = torch.linspace(-8, 8, 10_001, dtype=torch.float64)
+    weight = torch.exp(-(eps**2) / 2)
+    wanted = (f(theta + 0.05 * eps[:, None]) * weight).sum() / weight.sum()
+    torch.testing.assert_close(f.smoothed(theta, 0.05), wanted, rtol=1e-9, atol=0)

@@ -414,3 +414,10 @@ def test_the_best_gain_of_one_state_solves_its_quadratic(
     assert float(best.P) == pytest.approx(P, rel=1e-8)
     assert float(best.K) == pytest.approx(a * b * P / (r + b**2 * P), rel=1e-8, abs=1e-12)
     assert float(best.cost) == pytest.approx(P * w, rel=1e-8)
+
+
+def test_a_regulator_keeps_matrices_of_its_own() -> None:
+    A = torch.tensor([[1.1]], dtype=torch.float64)
+    system = LQR(A, 1.0, 1.0, 0.5)
+    A.mul_(0.5)
+    assert float(system.A) == 1.1

@@ -1,6 +1,7 @@
 """A step in place: on average the gradient, the parameters back, the memory of inference."""
 
 import math
+import signal
 from collections.abc import Callable
 from functools import partial
 
@@ -187,3 +188,32 @@ def test_memory_is_that_of_inference_and_does_not_grow_with_the_layers() -> None
     assert taken[mezo_step] == taken[inference]
     assert taken[mezo_step][0] == pytest.approx(taken[mezo_step][1], rel=0.1)
     assert taken[backprop][1] > 2.5 * taken[backprop][0]
+
+
+@pytest.mark.parametrize("block", range(9))
+def test_ctrl_c_in_the_middle_of_a_move_leaves_the_parameters_where_they_were(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """Three blocks a move; after the third move the step is made, and Ctrl-C comes then."""
+    module = nn.Linear(3, 1, bias=False).double()
+    before, drawn = module.weight.detach().clone(), []
+
+    def draw(*args: object, **options: object) -> Tensor:
+        drawn.append(1)
+        if len(drawn) == block + 1:
+            signal.raise_signal(signal.SIGINT)
+        return normal(*args, **options)
+
+    monkeypatch.setattr(mezo, "BLOCK", 1)
+    monkeypatch.setattr(mezo, "normal", draw)
+    with pytest.raises(KeyboardInterrupt):
+        mezo_step(module, lambda: module.weight.sum(), 0.1, 0.01, 0, 0)
+    if block < 6:
+        torch.testing.assert_close(module.weight.detach(), before, rtol=0, atol=1e-14)
+    else:
+        monkeypatch.setattr(mezo, "normal", normal)
+        other = nn.Linear(3, 1, bias=False).double()
+        other.weight.data.copy_(before)
+        mezo_step(other, lambda: other.weight.sum(), 0.1, 0.01, 0, 0)
+        assert torch.equal(module.weight, other.weight)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

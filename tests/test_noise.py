@@ -87,7 +87,7 @@ def test_a_normal_is_what_plain_integers_say(seed: int, member: int, coordinate:
 
 def test_no_address_repeats_its_integers() -> None:
     w = [torch.empty(2**20, dtype=torch.int32) for _ in range(2)]
-    grid = noise._places(2**10, 2**10, 2**20, w[0].device)
+    grid = (place[: 2**20] for place in noise._places(2**10, 2**20, w[0].device))
     noise._hashed(*w, *grid, torch.tensor([*noise._key(3, 0, 0), 0, 0], dtype=torch.int32))
     assert len(torch.unique(w[0].long() << 32 | w[1].long() & MASK)) == 2**20
 
@@ -447,3 +447,9 @@ def test_small_requests_are_rows_of_large_ones_and_nobody_elses_memory() -> None
     with torch.inference_mode():
         normal(11, 4, 3)
     normal(11, 4, 3).requires_grad_().sum().backward()  # a page made there serves here
+
+
+@pytest.mark.parametrize("source", [noise.latin_hypercube, noise.sobol])
+def test_other_sources_give_floating_numbers_alone(source: Callable) -> None:
+    with pytest.raises(TypeError, match=r"float32 or float64, not torch.int64"):
+        source(0, 4, 2, dtype=torch.int64)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smoothlib.environments import LinearQuadratic
+from smoothlib.environments import CartPole, CartPoleState, LinearQuadratic, Transition
 from smoothlib.experts import passer
 from smoothlib.noise import normal
 from smoothlib.passing import Passing
@@ -134,3 +134,20 @@ def test_shown_plans_are_what_the_expert_did_after_each_look() -> None:
     torch.testing.assert_close(shown.observations, run.observations[[0, 3]].flatten(0, 1))
     wanted = -run.observations[:-1, :, 0].reshape(2, 3, 2).transpose(1, 2).reshape(4, 3)
     torch.testing.assert_close(shown.actions, wanted)
+
+
+def test_an_episode_that_is_over_is_paid_nothing_more() -> None:
+    """A pole pushed one way falls after some ten steps; its plan goes on to the horizon."""
+
+    class Pushed(CartPole):
+        discrete, action_size = False, 1
+
+        def step(self, state: CartPoleState, action: Tensor) -> Transition:
+            return CartPole(self.horizon).step(state, action[:, 0].long())
+
+    world = Pushed(horizon=40)
+    found = follow_plans(world, lambda seen, k: torch.ones(len(seen), 20), 20, 3, 0)
+    assert found.rewards.shape == (40, 3)
+    lived = found.rewards.sum(0)
+    assert bool(((lived >= 8) & (lived <= 11)).all())
+    assert bool((found.rewards[:8] == 1).all()) and not bool(found.rewards[11:].any())

@@ -303,3 +303,15 @@ def test_ppo_solves_cartpole(capsys: pytest.CaptureFixture[str]) -> None:
             print(f"\nseed {seed}: {mean:.1f} after {steps} steps, {seconds:.1f} s CPU", end="")
         sys.stdout.flush()
     assert min(mean for mean, _, _ in lines) >= 475
+
+
+def test_what_was_loaded_belongs_to_the_loader() -> None:
+    """Two PPOs that load one state, one after the other, do the same."""
+    first, second, third = small(), small(), small()
+    first.step()
+    state = first.state_dict()
+    for learner in (second, third):
+        learner.load_state_dict(state)
+        learner.step()
+        learner.step()
+    assert torch.equal(second.theta, third.theta) and torch.equal(second.phi, third.phi)

@@ -530,3 +530,44 @@ def test_bad_input_raises_with_the_value_and_the_remedy(
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [OpenAIES, partial(PGPE, optimiser=partial(ClipUp, lr=0.1))])
+def test_a_state_is_a_copy_on_the_way_out_and_on_the_way_in(make: Make) -> None:
+    """Steps after `state_dict` do not reach it, nor do those of a search that has loaded it."""
+    f = Quadratic(-torch.eye(3, dtype=torch.float64))
+    search = make(torch.ones(3, dtype=torch.float64), 0.1, 8, 0)
+    for _ in range(3):
+        search.step(f)
+    state = search.state_dict()
+    search.step(f)
+    wanted = search.theta.clone()
+    for _ in range(2):
+        search.load_state_dict(state)
+        search.step(f)
+        assert torch.equal(search.theta, wanted)
+
+
+def test_a_state_with_an_optimiser_goes_only_where_one_is() -> None:
+    theta = torch.zeros(2, dtype=torch.float64)
+    without, with_one = SNES(theta, 1.0, 4), SNES(theta, 1.0, 4, optimiser=partial(ClipUp, lr=0.1))
+    without.theta += 1
+    for state, search in ((without.state_dict(), with_one), (with_one.state_dict(), without)):
+        before = search.theta.clone()
+        with pytest.raises(ValueError, match="optimiser, this search has"):
+            search.load_state_dict(state)
+        assert torch.equal(search.theta, before)
+
+
+def test_one_infinite_value_has_no_standard_score() -> None:
+    search = SNES(torch.zeros(2, dtype=torch.float64), 1.0, 4, shape=standardised)
+    with pytest.raises(ValueError, match=r"value of member 2 is -inf.*centered_ranks"):
+        search.tell(torch.tensor([1.0, 2.0, -math.inf, 0.0]))
+
+
+def test_xnes_takes_a_covariance_whose_determinant_is_below_every_float() -> None:
+    search = XNES(torch.zeros(400, dtype=torch.float64), 0.1 * torch.eye(400, dtype=torch.float64))
+    assert search.sigma.shape == (400, 400)
+    bad = torch.diag(torch.tensor([math.inf, 1.0], dtype=torch.float64))
+    with pytest.raises(ValueError, match="an invertible"):
+        XNES(torch.zeros(2, dtype=torch.float64), bad)

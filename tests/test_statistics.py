@@ -678,3 +678,18 @@ def test_no_variance_is_negative_where_the_objective_is_flat(f: Objective) -> No
         found = variance_exact(f, theta, sigma)
         for variance in (*found, leave_one_out_variance(f, theta, sigma, 50)):
             assert bool((variance >= 0).all())
+
+
+def test_a_baseline_for_each_point_is_told_from_one_for_each_pair_of_points() -> None:
+    theta = torch.linspace(-1, 1, 5, dtype=torch.float64)[:, None]
+    f = Heaviside()
+    found = zero_order_variance(f, theta, 0.3, f(theta)[..., None])
+    assert found.shape == (5, 1)
+    torch.testing.assert_close(found, variance_exact(f, theta, 0.3).finite_difference)
+    with pytest.raises(ValueError, match=r"baseline has shape \(5,\)"):
+        zero_order_variance(f, theta, 0.3, f(theta))
+
+
+def test_a_schedule_of_widths_is_finite() -> None:
+    with pytest.raises(ValueError, match="first = inf"):
+        annealed(math.inf, 1.0, 3)

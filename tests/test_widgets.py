@@ -511,3 +511,17 @@ def test_the_average_moves_with_the_clock_and_is_exact_to_a_pixel() -> None:
         truth = BallWall().smoothed(grid, float(sigmas[step - 1]))
         off = float((moving["y"][step].double() - truth).abs().max())
         assert off < 14.5 / 230  # metres to a pixel of the panel
+
+
+def test_a_mark_without_a_number_is_said_under_the_picture() -> None:
+    """The message is made all the same: else the page would wait for ever."""
+    panel = Panel("p", "A", "", Axis(0, 1), Axis(0, 1))
+    place = Slider("a", "a", "a", 0, 1, 0)
+
+    def draw(now: SimpleNamespace) -> Picture:
+        x = math.nan if now.a > 0.5 else now.a
+        return Picture({"p": [m.value("x", x, "here")]}, [""], alt="")
+
+    figure = Figure("?", "", [Column([panel])], [place], draw)
+    assert "error" not in unpack(figure.picture)
+    assert ask(figure, a=1.0)["error"].startswith("ValueError")

@@ -207,8 +207,8 @@ class Journal:
 
 
 def _digest_of_code() -> str:
-    folders = [COURSE, COURSE / "grading", COURSE / "mistakes", COURSE.parent / "smoothlib"]
-    files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
+    folders = [COURSE, COURSE.parent / "smoothlib"]
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -244,14 +244,30 @@ class Pool:
         while left or any(worker.entry for worker in self.workers):
             for worker in self.workers:
                 if worker.entry is None and left:
-                    worker.entry, worker.began = left.pop(), time.monotonic()
-                    worker.pipe.send((worker.entry.submission, worker.entry.seed))
+                    worker = self._sent(worker, left.pop())
             busy = [worker for worker in self.workers if worker.entry]
             ready = wait([worker.pipe for worker in busy], timeout=5.0)
             for worker in busy:
                 late = time.monotonic() - worker.began > PATIENCE_S
                 if worker.pipe in ready or late:
                     yield self._take(worker, late)
+
+    def _sent(self, worker: Worker, entry: Entry) -> Worker:
+        """The worker that has the entry: another one where this one died while it had no work."""
+        try:
+            worker.pipe.send((entry.submission, entry.seed))
+        except OSError:
+            worker = self._replaced(worker)
+            worker.pipe.send((entry.submission, entry.seed))
+        worker.entry, worker.began = entry, time.monotonic()
+        return worker
+
+    def _replaced(self, worker: Worker) -> Worker:
+        worker.process.kill()
+        worker.pipe.close()
+        fresh = self._start()
+        self.workers[self.workers.index(worker)] = fresh
+        return fresh
 
     def _take(self, worker: Worker, late: bool) -> Entry:
         entry, worker.entry = worker.entry, None
@@ -261,9 +277,7 @@ class Pool:
                 raise EOFError
             result = worker.pipe.recv()
         except (EOFError, OSError):
-            worker.process.kill()
-            worker.pipe.close()
-            self.workers[self.workers.index(worker)] = self._start()
+            self._replaced(worker)
             result = "the process that graded it ended"
         if isinstance(result, Unjailed):
             raise CourseError(str(result))

@@ -214,7 +214,7 @@ class Figure(anywidget.AnyWidget):
             "start": start,
             "clock": clock and asdict(clock),
         }  # fmt: skip
-        super().__init__(spec=spec, picture=_pack(self._header(0)))
+        super().__init__(spec=spec, picture=self._packed(0))
 
     def answer(self, **values: Any) -> Picture:
         """The picture after a hand has set these controls and let go."""
@@ -229,7 +229,7 @@ class Figure(anywidget.AnyWidget):
             if asked["forget"]:
                 self._tries.clear()
             self._remember(asked["values"], asked["released"])
-            self.picture = _pack(self._header(asked["seq"]))
+            self.picture = self._packed(asked["seq"])
 
     def _position(self) -> dict[str, float]:
         return {name: self._values[name] for name in self._sliders}
@@ -253,15 +253,15 @@ class Figure(anywidget.AnyWidget):
         ]
         return self._draw(SimpleNamespace(**self._values, earlier=earlier, tries=len(self._tries)))
 
-    def _header(self, seq: int) -> dict[str, Any]:
+    def _packed(self, seq: int) -> bytes:
         header: dict[str, Any] = {"seq": seq, "values": self._values}
         try:
             picture = self._picture()
+            return _pack(header | {"panels": picture.panels, "readout": list(picture.readout),
+                                   "alt": picture.alt, "aside": picture.aside,
+                                   "unfinished": picture.unfinished})  # fmt: skip
         except Exception as error:  # the student's function may raise anything; show it
-            return header | {"error": f"{type(error).__name__}: {error}"}
-        return header | {"panels": picture.panels, "readout": list(picture.readout),
-                         "alt": picture.alt, "aside": picture.aside,
-                         "unfinished": picture.unfinished}  # fmt: skip
+            return _pack(header | {"error": f"{type(error).__name__}: {error}"})
 
 
 def _starts(choice: Choice, controls: Sequence[Control]) -> dict[str, dict[str, float]]:

@@ -19,7 +19,16 @@ def raw(values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
 
 
 def standardised(values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Less the mean, over the standard deviation (of n, not n - 1); zeros if all are equal."""
+    """Less the mean, over the standard deviation (of n, not n - 1); zeros if all are equal.
+
+    Raises ValueError for a value that is not finite, which has no place in a mean.
+    """
+    if not bool(values.isfinite().all()):
+        i = int((~values.isfinite()).nonzero()[0])
+        raise ValueError(
+            f"standardised: the value of member {i} is {float(values[i])}; give it a finite "
+            "one, or take centered_ranks or utilities, which ask for the order alone"
+        )
     away = values - values.mean()
     spread = away.square().mean().sqrt()
     return away / spread if spread > 0 else torch.zeros_like(values)

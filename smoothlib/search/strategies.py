@@ -1,5 +1,6 @@
 """OpenAIES, PGPE, SNES and XNES: x = θ + A ε, and what the values say of θ and A."""
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from smoothlib.evolution import (
 )
 from smoothlib.noise import normal
 from smoothlib.search.shaping import raw, utilities
-from smoothlib.smoothing import Function
+from smoothlib.smoothing import Function, invertible
 
 Shape = Callable[[Tensor], Tensor]
 POINTS = 2**20  # numbers that f gets at once, unless told otherwise: 4 MiB of float32
@@ -77,7 +78,8 @@ class Search(ABC):
         """Go on from what `state_dict` returned.
 
         Raises:
-            ValueError: if it is of another search, d, n, seed or antithetic.
+            ValueError: if it is of another search, d, n, seed or antithetic, or has an optimiser
+                where this one has none, or none where this one has one.
         """
 
     def evaluate(
@@ -344,17 +346,24 @@ class _Addressed(Search):
             "generation": self.generation,
             "theta": self.theta.clone(),
             "sigma": self.sigma.clone() if isinstance(self.sigma, Tensor) else self.sigma,
-            "optimiser": self.optimiser and self.optimiser.state_dict(),
+            "optimiser": self.optimiser and copy.deepcopy(self.optimiser.state_dict()),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._checked_state(state)
+        own, other = self.optimiser is not None, state["optimiser"] is not None
+        if own != other:
+            raise ValueError(
+                f"{type(self).__name__}: the state has {'an' if other else 'no'} optimiser, this "
+                f"search has {'one' if own else 'none'}; make the search with the arguments the "
+                "state came from"
+            )
         self.generation = state["generation"]
         self.theta.copy_(state["theta"])
         held = state["sigma"]
         self.sigma = held.to(self.theta, copy=True) if isinstance(held, Tensor) else held
         if self.optimiser is not None:
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
 
 
 class OpenAIES(_Addressed):
@@ -559,7 +568,7 @@ class XNES(_Addressed):
     def _checked_width(self, sigma: float | Tensor) -> Tensor:
         if not isinstance(sigma, Tensor) or sigma.ndim < 2:
             return torch.diag(_widths("XNES", sigma, self.theta))
-        if sigma.shape != (self.d, self.d) or not bool(torch.linalg.det(sigma.double()).abs() > 0):
+        if sigma.shape != (self.d, self.d) or not invertible(sigma):
             raise ValueError(
                 f"XNES: sigma has shape {tuple(sigma.shape)}; an invertible ({self.d}, {self.d}) "
                 "matrix A with covariance A Aᵀ is needed: torch.linalg.cholesky(covariance)"
