@@ -22,7 +22,7 @@ lab: $(INSTALLED)
 	@.venv/bin/course lab $(if $(PORT),--port $(PORT))
 
 test: lint
-	.venv/bin/pytest -n 2 --dist loadfile -m 'not slow'
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 test-slow: $(INSTALLED)
 	.venv/bin/pytest -m slow

@@ -1,5 +1,6 @@
 """What tests share: one JupyterLab and one Chromium for the whole run, and one thread."""
 
+import os
 import secrets
 import shutil
 import socket
@@ -14,11 +15,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from course import lab
 from tests.browser import CHROMIUM_FLAGS, LabServer, Watch, find_chromium, new_page
 
-torch.set_num_threads(
-    1
-)  # the tests' tensors are small, and a second thread costs more than it does
+torch.set_num_threads(1)  # small tensors: a second thread costs more than it does
+if "PYTEST_XDIST_WORKER" in os.environ:  # nor shall kernels wait for threads of the other worker
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 IGNORE = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file comes first, so that nobody works on it alone in the end."""
+    items.sort(key=lambda item: item.path.name != "test_widgets_in_browser.py")
 
 
 @pytest.fixture(scope="session")

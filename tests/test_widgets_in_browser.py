@@ -255,7 +255,7 @@ def drag_slider(figure: Locator, name: str, part: float) -> float:
     mouse, y = figure.page.mouse, box["y"] + box["height"] / 2
     mouse.move(box["x"] + 10 + track * (value - low) / (high - low), y)
     mouse.down()
-    mouse.move(box["x"] + 10 + track * part, y, steps=8)
+    mouse.move(box["x"] + 10 + track * part, y, steps=3)
     mouse.up()
     settled(figure)
     return float(slider.evaluate("node => +node.value"))
