@@ -226,7 +226,7 @@ def test_equation_7_11() -> None:
     clipped_surrogate(logs, found.log_probs, weights).sum(0).mean().backward()
     assert theta.grad is not None
     assert torch.allclose(theta.grad, policy_gradient(POLICY, K, found, weights).mean(0))
-    assert says("by up to 20 percent ($c = 0.2$)")
+    assert says("pays, up to 20 percent ($c = 0.2$)")
 
 
 # --- numbers ----------------------------------------------------------------------------------

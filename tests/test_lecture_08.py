@@ -300,10 +300,10 @@ def test_the_three_estimates() -> None:
     assert 24 < measured < 100 and says("report a few dozen")
     variance, near_by = (
         zero_order_variance(1.2, 0.2, 20, math.inf),
-        zero_order_variance(1.2, 0.2, 20, 4),
+        zero_order_variance(1.2, 0.2, 20, 7),
     )
     assert variance == pytest.approx(6.2e6, rel=0.01) and says("The exact variance is 6.2 million")
-    assert near_by < 1e-4 * variance and says("more than $4\\sigma$ away")
+    assert near_by < 0.025 * variance and says("more than $7\\sigma$ away")
     still = torch.full((20_000,), 1.2, dtype=torch.float64, requires_grad=True)
     total = sticks.episodes(still, wind, torch.zeros_like(wind))[1].mean(0).sum()
     (first,) = torch.autograd.grad(total, still)
@@ -358,7 +358,7 @@ def test_who_falls() -> None:
     assert float(paid.max()) == pytest.approx(68, abs=0.5) and says("at 2.10, paid 68 a step")
     grid = torch.linspace(0.5, 1.1, 6001, dtype=torch.float64)
     best = float(grid[sticks.per_step(grid, descents.T).argmin()])
-    assert best == pytest.approx(0.802, abs=5e-4) and says("its best gain is 0.802")
+    assert best == pytest.approx(0.802, abs=5e-4) and says("the best gain for them is 0.802")
 
 
 def test_what_a_line_does_to_your_own_gradient() -> None:
