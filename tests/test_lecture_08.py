@@ -303,7 +303,7 @@ def test_the_three_estimates() -> None:
         zero_order_variance(1.2, 0.2, 20, 7),
     )
     assert variance == pytest.approx(6.2e6, rel=0.01) and says("The exact variance is 6.2 million")
-    assert near_by < 0.025 * variance and says("more than $7\\sigma$ away")
+    assert near_by < 0.03 * variance and says("more than $7\\sigma$ away")
     still = torch.full((20_000,), 1.2, dtype=torch.float64, requires_grad=True)
     total = sticks.episodes(still, wind, torch.zeros_like(wind))[1].mean(0).sum()
     (first,) = torch.autograd.grad(total, still)
