@@ -4,11 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smoothlib.gripper_model import HAND_SPEED
 from smoothlib.passing import Passing, within_one
 
 CLOSE_AT = 0.005  # m, of the fingertips above the brick's centre
 HOLDS = 10.0  # N, of the grip from which on the hand rises
-SPEED = 0.2  # m/s of the hand at an action of 1
 
 
 def lifter(observation: Float[Tensor, "*b 13"]) -> Float[Tensor, "*b 2"]:
@@ -19,7 +19,7 @@ def lifter(observation: Float[Tensor, "*b 13"]) -> Float[Tensor, "*b 2"]:
     """
     gap = observation[..., 0] - observation[..., 3]
     held = observation[..., 10] > HOLDS
-    sink = (-gap / (SPEED * 0.2)).clamp(-1, 1)
+    sink = (-gap / (HAND_SPEED * 0.2)).clamp(-1, 1)
     there = gap < CLOSE_AT
     hand = torch.where(held, torch.ones_like(gap), sink)
     fingers = torch.where(held | there, torch.ones_like(gap), -torch.ones_like(gap))

@@ -74,7 +74,7 @@ def run(columns: dict[str, Scalar], dt: float, time: Tensor) -> dict[str, Tensor
         columns = {n: torch.as_tensor(c).to(like).expand(like.shape) for n, c in columns.items()}
     tensors = {n: c.contiguous() for n, c in columns.items() if isinstance(c, Tensor)}
     shared = {n: float(c) for n, c in {**columns, "dt": dt}.items() if n not in tensors}
-    kernel, uniform = compiled(tuple(tensors), tuple(shared), like.dtype)
+    kernel, uniform = compiled(tuple(tensors), like.dtype)
     out = {name: torch.empty_like(like) for name in traced_step(moving(columns)).outputs}
     numbers = evaluated(uniform, shared)
     grid = (triton.cdiv(len(like), BLOCK),)
@@ -93,11 +93,9 @@ def run(columns: dict[str, Scalar], dt: float, time: Tensor) -> dict[str, Tensor
 
 
 @functools.cache
-def compiled(
-    tensors: tuple[str, ...], shared: tuple[str, ...], dtype: torch.dtype
-) -> tuple[Any, tuple[Node, ...]]:
-    """The kernel for inputs of which some are one number for all, and what it wants of those."""
-    text, uniform = source_code(tensors, shared, dtype)
+def compiled(tensors: tuple[str, ...], dtype: torch.dtype) -> tuple[Any, tuple[Node, ...]]:
+    """The kernel for inputs of which these are tensors, and what it wants of the other ones."""
+    text, uniform = source_code(tensors, dtype)
     name = f"<gripper {hash(text):x}>"
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)  # triton reads it there
     found: dict[str, Any] = {"__name__": __name__}
@@ -105,9 +103,7 @@ def compiled(
     return found["rollout"], uniform
 
 
-def source_code(
-    tensors: tuple[str, ...], shared: tuple[str, ...], dtype: torch.dtype
-) -> tuple[str, tuple[Node, ...]]:
+def source_code(tensors: tuple[str, ...], dtype: torch.dtype) -> tuple[str, tuple[Node, ...]]:
     """The kernel's text, and the nodes whose values it takes as numbers, in order."""
     step = traced_step(moving(tensors))
     varying = depends_on(step.nodes, {"t", *tensors, *step.outputs})

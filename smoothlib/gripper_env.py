@@ -43,7 +43,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smoothlib import gripper_cpu, native
-from smoothlib.gripper_model import Command, GripperParams, GripperState, init_state
+from smoothlib.gripper_model import (
+    HAND_SPEED,
+    Command,
+    GripperParams,
+    GripperState,
+    init_state,
+)
 from smoothlib.gripper_physics import LEFT, LEFT_TIP, RIGHT, RIGHT_TIP, Contacts, contacts, step
 from smoothlib.gripper_rollout import Trajectory
 from smoothlib.noise import normal
@@ -61,7 +67,6 @@ Kernel: TypeAlias = Callable[[dict[str, Any], float, Tensor], dict[str, Tensor]]
 
 ID = "smoothlib/Gripper-v0"
 DT = 1e-3  # s
-HAND_SPEED = 0.2  # m/s, at an action of 1
 LOWEST = -0.03  # m, of the hand's reference; the highest is z_lift
 X_LIMIT = 0.025  # m, of the brick's start: beyond, a finger lands on it
 NOISE = 0x6772  # this module's own seed of `noise.normal`: what a user calls seed is the member

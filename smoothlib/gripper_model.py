@@ -6,7 +6,7 @@ angle of the brick. The fingers move together, the pads are at x = ∓w/2. Data 
 manual and the model in Drake; the brick is the 50 x 50 mm face of YCB's foam brick (object 061).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 Scalar: TypeAlias = float | Tensor
 
+HAND_SPEED = 0.2  # m/s, of the closed loop at an action of 1
 MAX_FORCE = 80.0  # N, what the WSG-50 can
 
 
@@ -226,13 +227,6 @@ def check_alike(where: str, batch: int | None = None, /, **tensors: Tensor) -> N
                 f"{where}: {name} has {len(tensor)} numbers, not the {wanted}; give one per "
                 "environment"
             )
-
-
-def broadcast(params: GripperParams, like: Tensor) -> GripperParams:
-    """The parameters with every field a tensor as long as `like`."""
-    kind: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
-    columns = {name: torch.as_tensor(value, **kind) for name, value in vars(params).items()}
-    return replace(params, **{name: c.expand(like.shape) for name, c in columns.items()})
 
 
 def _require(

@@ -26,7 +26,6 @@ A point of the curve is a mean of four episodes, and one ant that falls early sh
 """
 
 import argparse
-import os
 import time
 from functools import partial
 from pathlib import Path
@@ -43,6 +42,7 @@ from smoothlib.environments import Environment, Transition
 from smoothlib.noise import normal
 from smoothlib.policies import Linear
 from smoothlib.search import OpenAIES
+from smoothlib.search.shared_seed import save
 from smoothlib.trajectories import returns
 
 POLICY = Linear(27, 8)
@@ -145,9 +145,7 @@ class AntSearch:
     def save(self, path: Path) -> None:
         """Whole or not at all."""
         kept = {"theta": self.theta, "curve": self.curve, "search": self.search.state_dict()}
-        part = path.with_name(path.name + ".part")
-        torch.save(kept, part)
-        os.replace(part, path)
+        save(path, kept)
 
     def load(self, path: Path) -> None:
         """Go on from a file.

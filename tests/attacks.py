@@ -1,4 +1,4 @@
-"""Submissions that try for points they have not earned, or harm others: `grading.md`'s, and more.
+"""Submissions that try for points they have not earned, or harm others.
 
 Each is one student of a class that is graded in one run, beside honest ones.
 """

@@ -1,6 +1,7 @@
 """Random scenes for the gripper, the same for every test."""
 
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -43,3 +44,10 @@ def random_scenes(n: int, seed: int = 0) -> Scenes:
             m=between(0.05, 0.8),
         ),
     )
+
+
+def broadcast(params: GripperParams, like: Tensor) -> GripperParams:
+    """The parameters with every field a tensor as long as `like`."""
+    kind: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
+    columns = {name: torch.as_tensor(value, **kind) for name, value in vars(params).items()}
+    return replace(params, **{name: c.expand(like.shape) for name, c in columns.items()})

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from smoothlib.gripper import GripperParams, init_state, schedule
-from smoothlib.gripper_model import broadcast
+from tests.gripper_scenes import broadcast
 
 SCENE = """
 <mujoco>

@@ -12,8 +12,7 @@ from torch import Tensor
 from smoothlib.estimators import first_order, zero_order
 from smoothlib.gripper import GripperLift, GripperParams, GripperState, init_state, rollout
 from smoothlib.gripper_code import PARAMS, STATE
-from smoothlib.gripper_model import broadcast
-from tests.gripper_scenes import SEED, random_scenes
+from tests.gripper_scenes import SEED, broadcast, random_scenes
 
 F64 = torch.float64
 BACKENDS = ("eager", "compile")

@@ -16,7 +16,6 @@ from smoothlib import Quadratic, normal
 
 N = 1000
 SIGMAS = (0.05, 1.0)
-WIDEST = 3.0  # of the axis of gradients
 
 
 class Way(NamedTuple):

@@ -32,7 +32,7 @@ from smoothlib.trajectories import returns
 
 SEARCHES = ("OpenAIES", "PGPE", "SNES", "XNES", "CMAES")
 SHAPES = ("raw", "standardised", "centered_ranks", "utilities")
-Objective = Callable[[search.Search], Function]  # of a search, as it stands
+Scored = Callable[[search.Search], Function]  # f for a search as it stands
 SETTINGS = (  # what a checkpoint must agree on
     *("objective", "dimension", "hidden", "episodes", "search", "members", "sigma", "lr"),
     *("shape", "seed", "shares", "batch", "double"),
@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def objective_of(options: argparse.Namespace) -> tuple[Objective, Tensor]:
+def objective_of(options: argparse.Namespace) -> tuple[Scored, Tensor]:
     """What to climb, and where to start."""
     dtype = torch.float64 if options.double else torch.float32
     device = "cuda" if options.cuda else "cpu"

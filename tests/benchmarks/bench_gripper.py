@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from smoothlib.gripper import GripperParams, init_state, rollout
-from smoothlib.gripper_code import PARAMS, STATE
+from smoothlib.gripper_code import STATE
 
 STEPS = 5000
 ISSUE_LIMIT = 8.4e9  # environment steps per second of an H200, at 3568 instructions a step
@@ -124,8 +124,7 @@ def _hopper(tensors: tuple[str, ...]) -> tuple[str, str]:
 
     from smoothlib.gripper_cuda import BLOCK, WARPS, compiled
 
-    shared = tuple(name for name in (*PARAMS, "dt") if name not in tensors)
-    kernel, uniform = compiled(tensors, shared, torch.float32)
+    kernel, uniform = compiled(tensors, torch.float32)
     names = kernel.arg_names
     kinds = {name: "*fp32" for name in names} | {
         "batch": "i32",
