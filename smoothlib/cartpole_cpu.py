@@ -49,6 +49,9 @@ extern "C" long long step(
 """
 
 
+KINDS = {(dtype,) * 4 for dtype in (torch.float32, torch.float64)}
+
+
 class Stepped(NamedTuple):
     """The numbers and the count after a step, who has terminated, who has been truncated."""
 
@@ -71,8 +74,10 @@ def run(
         ValueError: for a state of other dtypes or shapes than CartPole's own.
     """
     n, dtype = len(t), numbers[0].dtype
-    if [x.dtype for x in (*numbers, t)] != [dtype] * 4 + [torch.int32] or (
-        dtype not in (torch.float32, torch.float64) or any(x.shape != (n,) for x in numbers)
+    if (
+        tuple([x.dtype for x in numbers]) not in KINDS
+        or t.dtype != torch.int32
+        or (any(x.shape != (n,) for x in numbers))
     ):
         found = ", ".join(f"{x.dtype} {tuple(x.shape)}" for x in (*numbers, t))
         raise ValueError(
@@ -83,7 +88,8 @@ def run(
     after = Stepped(
         torch.empty(4, n, dtype=dtype),
         torch.empty(n, dtype=torch.int32),
-        *torch.empty(2, n, dtype=torch.bool),
+        torch.empty(n, dtype=torch.bool),
+        torch.empty(n, dtype=torch.bool),
     )
     unknown = step(n, *(x.data_ptr() for x in (*columns, *after)), horizon)
     return after, not unknown
