@@ -6,8 +6,7 @@ A point is θ = (z_close, force): z_close in m, the force in units of `newtons`,
 For each force the height is piecewise linear in z_close, and what depends on the force is
 
     slip       s = creep + slide, how far the brick has gone down the pads in the end
-    upper edge z_hi = 2 b - s - force/(2 k): the pads sink into the brick's corners, and it goes out
-               below them if it slips further than they reach
+    upper edge z_hi = 2 b - s: it goes out below the pads if it slips further than they reach
     lower edge z_lo = -(2 force/mu_table) (1/kp + 1/k), where the fingers jam; without one from
                force = mu_table force_hand/2 on, which the hand cannot press hard enough for
     threshold  where z_hi = z_lo: any weaker, and nothing is lifted
@@ -271,7 +270,7 @@ class GraspFormula(Objective):
         strong = force >= self.jamming
         end = self._late - (deepest - floor)  # where the time left lifts it by nothing
         start = torch.where(strong, end, -held * 2 / p.mu_table * (1 / p.kp + 1 / p.k))
-        stop = 2 * p.b - slip - held / (2 * p.k)
+        stop = 2 * p.b - slip
         stop = torch.maximum(torch.where(lifts, stop, start), start)
         zero, one = 0 * top, 0 * top + 1
         inner = [torch.clamp(zero + x, start, stop) for x in (self._late, self._deepest, 0.0)]
@@ -305,7 +304,7 @@ class GraspFormula(Objective):
             return -math.inf
         slip = float(self.slip(torch.tensor(force, dtype=torch.float64)))
         low = max(-2 * force / p.mu_table * (1 / p.kp + 1 / p.k), self._deepest)
-        return 2 * p.b - slip - force / (2 * p.k) - low
+        return 2 * p.b - slip - low
 
     # --- the mean over z at each force ----------------------------------------------------
 
@@ -353,11 +352,11 @@ class GripperGrasp(Simulated):
         0.002 mm   on the brick, 1 to 49 mm, from 3 N on; 0.02 mm from 1.2 N on
         5 mm       below, where the brick slides and steps of 1 ms lengthen the slide by up to a
                    tenth; with 0.25 ms it is 0.1 mm at 0.9 N
-        0.5 mm     on the table, where the fingertips carry the brick's edge; at the lower cliff
-                   itself they may close late: one of 4000 points there was 47 mm off
+        0.02 mm    on the table, -2 to 1 mm; at the lower cliff itself fingers may close late: one
+                   of 4000 points there was 50 mm off
         2 mm       below -21 mm from 25 N on, where the hand is still on its way in the end
 
-    With `lift_closed_form` it agrees but for the upper edge, which that puts at 2 b: 0.13 mm.
+    With `lift_closed_form` it agrees but for the upper edge, which that puts at 2 b: 0.06 mm.
 
     Args:
         params, newtons: as for `GraspFormula`. dt: s. backend: as in `rollout`.

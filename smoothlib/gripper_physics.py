@@ -177,7 +177,7 @@ def find_contacts(state: GripperState, p: GripperParams) -> Geometry:
     pz = torch.cat((up, up, c * tip_z - s * tip_x))
     dx = torch.cat((px[:8].abs() - p.t_finger / 2, px[8:].abs() - p.a))
     dz = torch.cat((pz[:8].abs() - half, pz[8:].abs() - p.b))
-    gap, nx, nz = box_distance(px, pz, dx, dz)
+    gap, nx, nz = box_distance(px, pz, dx, dz, p.force / p.k)
     tx, tz = nx[8:], nz[8:]
     nx, nz = torch.cat((nx[:8], s * tz - c * tx)), torch.cat((nz[:8], -s * tx - c * tz))
 
@@ -191,12 +191,16 @@ def find_contacts(state: GripperState, p: GripperParams) -> Geometry:
     )
 
 
-def box_distance(px: Tensor, pz: Tensor, dx: Tensor, dz: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def box_distance(
+    px: Tensor, pz: Tensor, dx: Tensor, dz: Tensor, pressed: Scalar
+) -> tuple[Tensor, Tensor, Tensor]:
     """Signed distance of a point (px, pz) to a box around 0, and its gradient.
 
-    dx, dz: how far the point is beyond the sides. Inside, the way out is the shorter one.
+    dx, dz: how far the point is beyond the sides. Inside, the way out is the shorter one, but
+    sideways from as deep as `pressed`, which is twice as deep as fingers press a brick in: else
+    their tips, sliding up along it, would be caught under its lower edge and carry it.
     """
-    beside = dx > dz
+    beside = (dx > dz) | ((dx > -pressed) & (dz < 0))
     inside = (dx < 0) | (dz < 0)  # or straight beside or above it
     ox, oz = dx.clamp(min=0), dz.clamp(min=0)
     near = torch.where(inside, 1.0, ox * ox + oz * oz).clamp(min=1e-24)  # sqrt'(0) is not finite

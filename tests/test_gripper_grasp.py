@@ -49,7 +49,7 @@ def apart(theta: Tensor, **options: Any) -> tuple[Tensor, Tensor]:
 
 def test_the_simulator_lifts_where_the_formula_does() -> None:
     otherwise, rest = apart(scattered((-26, 60), (0, 40), 4000))
-    assert len(otherwise) <= 4
+    assert len(otherwise) <= 2
     assert rest.median() < 1e-7 and rest.quantile(0.95) < 2e-4
 
 
@@ -58,7 +58,7 @@ def test_the_simulator_lifts_where_the_formula_does() -> None:
     [
         ((1, 49), (3, 80), 2e-6),
         ((1, 48), (1.2, 3), 2e-5),
-        ((-0.5, -0.1), (3, 80), 5e-4),
+        ((-0.5, -0.1), (3, 80), 2e-5),
         ((-50, -22), (26, 80), 1e-3),
         ((-290, -50), (26, 80), 3e-4),
         ((-400, -290), (26, 80), 2e-3),
@@ -116,8 +116,7 @@ def test_at_one_force_it_is_the_lift_but_for_the_upper_edge() -> None:
     z = torch.linspace(-0.02, 0.06, 500, dtype=F64)
     z = z[(z < cut.x[-1]) | (z > 0.05)]
     torch.testing.assert_close(cut(z[:, None]), lift(z[:, None]), rtol=0, atol=1e-15)
-    squeezed = 15 / (2 * 1e5) + float(FORMULA.slip(newton(15.0)))
-    assert lift.x[-1] - cut.x[-1] == pytest.approx(squeezed, rel=1e-9)
+    assert lift.x[-1] - cut.x[-1] == pytest.approx(float(FORMULA.slip(newton(15.0))), rel=1e-9)
 
 
 @pytest.mark.parametrize("force", (0.5, 0.9, 2.0, 15.0, 30.0, 80.0, 200.0, -3.0))

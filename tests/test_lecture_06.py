@@ -294,7 +294,7 @@ def test_two_numbers_at_once() -> None:
     grasp = GripperGrasp()
     edges = {force: grasp.closed_form.cut(force).x for force in (10.0, 20.0)}
     assert 100 * (edges[10.0][0] - edges[20.0][0]) == pytest.approx(0.84)
-    assert abs(edges[10.0][-1] - edges[20.0][-1]) < 2e-5
+    assert abs(edges[10.0][-1] - edges[20.0][-1]) < 5e-5  # by what the brick creeps
     assert grasp.closed_form.jamming == 25 and f"{grasp.closed_form.threshold:.2f}" == "0.84"
     by_z, by_force = grasp.smoothed_grad(point(-0.0126, 0.015), 0.005).tolist()
     assert (f"{by_z:+.1f}", f"{by_force:+.1f}") == ("+15.2", "+12.9")
