@@ -79,5 +79,17 @@ def test_only_the_adapters_import_simulators() -> None:
     simulators = {"gymnasium", "mujoco"}
     adapters = {p.name for p in (REPO / "smoothlib").rglob("*.py") if imports(p) & simulators}
     assert adapters == {"gripper_env.py", "gymnasium_vector.py", "ant.py", "learn_ant.py"}
-    code = "import smoothlib, sys; assert not {'gymnasium', 'mujoco'} & set(sys.modules)"
+    code = (
+        "from smoothlib import *; import sys; assert not {'gymnasium', 'mujoco'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO)
+
+
+def test_the_stub_names_what_is_public_and_importing_it_waits_for_nothing() -> None:
+    """`__all__` in the stub is what type checkers see, the imports there what is found."""
+    stub = ast.parse((REPO / "smoothlib" / "__init__.pyi").read_text())
+    (named,) = [ast.literal_eval(n.value) for n in stub.body if isinstance(n, ast.Assign)]
+    assert sorted(named) == sorted(smoothlib.__all__) == sorted(dir(smoothlib))
+    assert all(getattr(smoothlib, name) is not None for name in named)
+    code = "import smoothlib, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO)

@@ -220,11 +220,19 @@ def _home(name: str) -> str:
 
 
 def _closure(modules: set[str], source: Path) -> set[str]:
-    """These modules of smoothlib, and all that they import."""
+    """These modules of smoothlib, and all that they import.
+
+    Raises:
+        CourseError: for one that is not a file of its own, such as those of `smoothlib.search`.
+    """
     found: set[str] = set()
     left = set(modules)
     while left:
         module = left.pop()
+        if not (source / f"{module}.py").is_file():
+            raise CourseError(
+                f"smoothlib.{module} cannot be given to answers: it is no single file"
+            )
         found.add(module)
         for node in ast.walk(ast.parse((source / f"{module}.py").read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("smoothlib"):
