@@ -23,6 +23,7 @@ class Prose:
     def untested(self, tests: dict) -> list[str]:
         """The tags of equations that are out of order or have no test_equation_N_k in `tests`."""
         tags = re.findall(rf"\\tag\{{{self.number}\.(\d+)\}}", self.text)
+        assert tags, f"no numbered equations in lecture {self.number}"
         wanted = [str(k) for k in range(1, len(tags) + 1)]
         missing = [k for k in tags if f"test_equation_{self.number}_{k}" not in tests]
         return missing if tags == wanted else tags

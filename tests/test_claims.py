@@ -409,7 +409,9 @@ def test_B000_22_empirical_bias_belongs_to_stiff_and_continuous_objectives(
     assert float(bias_exact(f, point(0.0), 1.0)) == pytest.approx(0, abs=1e-9)
     rows = first_order(f, point(0.0), 1.0, noise(50 * repeats)).reshape(repeats, 50)
     share = float((rows == 0).all(-1).double().mean())
-    assert share == pytest.approx(silent, abs=5 * math.sqrt(0.25 / repeats) + 0.005)
+    assert share == pytest.approx(
+        silent, abs=5 * math.sqrt(silent * (1 - silent) / repeats) + 0.005
+    )
 
 
 # --- 002: RL from a manipulation class --------------------------------------------------------

@@ -83,6 +83,7 @@ def test_a_start_depends_on_the_seed_and_the_member_alone(environment: Environme
 
 
 def test_a_start_and_the_noise_of_a_policy_are_independent(environment: Environment) -> None:
+    assert FIRST > environment.horizon * environment.action_size  # the coordinates of a policy
     starts = environment.observe(environment.reset(4000, 5))
     eps = noise.normal(5, 4000, 10, dtype=F64)
     columns = torch.cat((starts, eps), 1).T.corrcoef()[: starts.shape[1], starts.shape[1] :]
@@ -383,3 +384,9 @@ def test_pendulum_has_its_derivatives() -> None:
         x.requires_grad_() for x in (angle.clone(), angle_dot.clone(), u[:, None].clone())
     )
     assert torch.autograd.gradcheck(after, arguments)
+
+
+def test_a_compiler_that_fails_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "compiler", lambda: "/bin/false")
+    with pytest.raises(RuntimeError, match=r"/bin/false failed; compile=False needs none"):
+        native.built("", "compile=False")

@@ -4,6 +4,7 @@ A new exercise needs no code here: its wrong answers are course/mistakes/<topic>
 tests/right/NN_topic.py. What is special to one is in test_exercise_NN.py.
 """
 
+import ast
 import copy
 import importlib
 import itertools
@@ -185,6 +186,11 @@ def test_what_a_test_asks_of_a_dtype_is_said(name: str) -> None:
 @each_exercise
 def test_no_exercise_gives_its_own_answer(name: str) -> None:
     """What it imports from smoothlib an answer may call, in the jail too: objectives and noise."""
+    for cell in read("exercises", name).cells:
+        if cell.cell_type == "code":
+            loaded = [a.name for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Import)
+                      for a in n.names]  # fmt: skip
+            assert not [module for module in loaded if module.startswith("smoothlib")]
     for module, names in load(name).imports.items():
         found = {x: getattr(importlib.import_module(module), x) for x in names - {"normal"}}
         assert [x for x, thing in found.items() if not isinstance(thing, type)] == []

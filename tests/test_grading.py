@@ -111,7 +111,8 @@ def test_what_cannot_be_exported_is_one_line(
         (["--classroom", str(graded), "--to", nowhere], "cannot be written: No such file"),
     ):
         assert cli.main(["export", *arguments]) == 1
-        assert says in capsys.readouterr().err.splitlines()[-1]
+        [line] = capsys.readouterr().err.splitlines()
+        assert says in line
     assert not list(tmp_path.iterdir())
 
 
@@ -316,3 +317,14 @@ def test_a_process_that_dies_without_work_costs_nobody_anything(
     with running.Pool({}, Options(tmp_path, jobs=1)) as pool:
         [found] = pool.grade([entry])
     assert found.graded == Graded(row) and not found.problem
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [({"status": "lost"}, "status 'lost'; one of graded"), ({"more": 1}, "not a row of marks")],
+)
+def test_what_is_no_row_of_marks_is_refused(change: dict, match: str) -> None:
+    row = Row("emmy", NAME, "graded", 0.0, 0.0, (), 0.0).to_json()
+    assert Row.from_json(row).student == "emmy"
+    with pytest.raises(ValueError, match=match):
+        Row.from_json(row | change)

@@ -177,3 +177,13 @@ def test_without_gymnasium_the_remedy_is_named() -> None:
     code = "import sys; sys.modules['gymnasium'] = None; import smoothlib.gymnasium_vector"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
     assert "pip install 'smooth-course[gym]'" in told
+
+
+def test_actions_that_are_neither_discrete_nor_vectors_are_refused() -> None:
+    class Pressing(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(-1.0, 1.0, (2,))
+        action_space = gymnasium.spaces.MultiBinary(3)
+
+    envs = SyncVectorEnv([Pressing], autoreset_mode=AutoresetMode.NEXT_STEP)
+    with pytest.raises(ValueError, match="neither discrete nor vectors"):
+        GymnasiumVector(envs, horizon=5)

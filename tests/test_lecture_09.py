@@ -403,7 +403,7 @@ def test_the_training_of_the_lecture() -> None:
     assert not bool(x.isfinite().all())
     standing = [bool(tuning._played(p, g)[0][:, 0].isfinite().all())
                 for g, p in enumerate(names["populations"][:3])]  # fmt: skip
-    assert standing[0] is False
+    assert standing == [False, False, True]
 
 
 def test_the_cells_of_the_table() -> None:

@@ -215,7 +215,9 @@ def pixels(figure: Locator) -> str:
 
 
 def look(figure: Locator) -> tuple[str, str]:
+    """Picture and readout, which an error would leave as they were."""
     settled(figure)
+    assert figure.locator(".sc-notice").inner_text() == ""
     return pixels(figure), figure.locator(".sc-readout").inner_text()
 
 
@@ -345,6 +347,7 @@ def test_keys_take_every_slider_to_its_ends(figure: Locator) -> None:
             slider.press(key)
             settled(figure)
             seen.append(float(slider.evaluate("node => +node.value")))
+            assert figure.locator(".sc-notice").inner_text() == ""
         low, high, step = (
             float(slider.evaluate(f"node => +node.{a}")) for a in ("min", "max", "step")
         )
