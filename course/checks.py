@@ -119,7 +119,8 @@ def check_mean(f: Callable, *args: object, gives: object, sd: object = None, kno
     farther the function is "biased", and the message says by how many. With `sd`, the expected
     standard deviation of one row, the sample's variance is held to sd² in the same way, by 5 of
     its own standard errors: above it is "too noisy", with the ratio of the standard deviations.
-    Give `sd` wherever it is known: a wrong answer that is noisy enough hides any bias.
+    Give `sd` wherever it is known: a wrong answer that is noisy enough hides any bias, and one
+    row that is far out would excuse all others. With `sd` it excuses nothing.
 
     Shapes: `gives` and `sd` have that of one row, and the value (n, *row). Rows are taken for
     independent. The noise is an argument, with a fixed seed, so that the verdict does not change.

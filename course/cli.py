@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     except CourseError as error:
         print(f"course {options.verb}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"course {options.verb}: interrupted", file=sys.stderr)
+        return 130
 
 
 def _lab(options: argparse.Namespace) -> int:

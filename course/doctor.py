@@ -52,7 +52,10 @@ def gradebook() -> tuple[str, str]:
     from course.release import ROOT
 
     url = database(ROOT / "classroom")
-    shown = make_url(url).render_as_string(hide_password=True)
+    try:
+        shown = make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError as error:
+        return "", f"gradebook: {error}"
     try:
         with Gradebook(url):
             return f"gradebook: {shown}", ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
 from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from course import CourseError
 from course.files import write_whole
@@ -31,7 +31,10 @@ def export(classroom: Path, columns: str, to: str = "") -> Path:
     kind = CanvasExport if columns == "canvas" else CheckedCsvExport
     plugin: CanvasExport | CheckedCsvExport = kind(to=to)
     plugin.log = logging.getLogger("course.export")  # whose warnings go to stderr
-    url = make_url(database(classroom))
+    try:
+        url = make_url(database(classroom))
+    except ArgumentError as error:
+        raise CourseError(f"the gradebook does not open: {error}") from None
     none_yet = CourseError(f"no marks in {classroom}; course grade first")
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise none_yet  # opening it would make one
@@ -40,7 +43,7 @@ def export(classroom: Path, columns: str, to: str = "") -> Path:
             if not any(assignment.submissions for assignment in gradebook.assignments):
                 raise none_yet
             plugin.export(gradebook)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ImportError) as error:
         raise CourseError(f"the gradebook does not open: {str(error).splitlines()[0]}") from None
     except SystemExit as error:
         raise CourseError(str(error)) from None

@@ -18,6 +18,8 @@ IN_PLACE = (
 )
 WORST_SHOWN = 4  # of the tasks that were played
 STANDARD_ERRORS = 5.0  # an honest sample strays farther once in 1.7 million times
+LARGER = 1.5  # than sd/√n, at most, is a standard error of the mean
+TAILS = 10.0  # than sd²/√n, at most, is that of the variance: a kurtosis of 101
 ORDINALS = ("first", "second", "third")
 Named = Mapping[str, object]
 
@@ -74,7 +76,7 @@ def mean_problem(
     if sd is not None and bool((sd > 0).all()) and not bool(rows.std(0).any()):
         hint = f"All {len(rows)} rows are the same. Are they averages already?"
         return Problem("less noisy than it can be", hint)
-    if problem := _biased(rows, mean, named):
+    if problem := _biased(rows, mean, named, sd):
         return problem
     if sd is not None and (problem := _spread(rows, sd, named)):
         return problem
@@ -354,9 +356,14 @@ def _not_rows(value: object, mean: Tensor, named: Named) -> Problem | None:
     return _not_finite(tensor(value), mean)
 
 
-def _biased(rows: Tensor, mean: Tensor, named: Named) -> Problem | None:
-    """Whether the sample's mean strays too far from the truth, counted in its standard errors."""
+def _biased(rows: Tensor, mean: Tensor, named: Named, sd: Tensor | None) -> Problem | None:
+    """Whether the sample's mean strays too far from the truth, counted in its standard errors.
+
+    Where sd is known, a row that is far out cannot make that error much larger than sd/√n.
+    """
     found, error = rows.mean(0), standard_error(rows)
+    if sd is not None:
+        error = torch.minimum(error, LARGER * sd / math.sqrt(len(rows)))
     off = (found - mean).abs()
     if bool((off <= STANDARD_ERRORS * error + 1e-9 * mean.abs()).all()):
         return None
@@ -396,6 +403,7 @@ def _spread(rows: Tensor, sd: Tensor, named: Named) -> Problem | None:
     variance = rows.var(0)
     fourth = ((rows - rows.mean(0)) ** 4).mean(0)
     error = ((fourth - variance**2).clamp(min=0) / len(rows)).sqrt()
+    error = torch.minimum(error, TAILS * sd**2 / math.sqrt(len(rows)))
     off = (variance - sd**2).abs()
     if bool((off <= STANDARD_ERRORS * error + 1e-6 * sd**2 + 1e-12).all()):
         return None

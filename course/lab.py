@@ -68,6 +68,8 @@ def usable_port(port: int | None) -> int:
 
 
 def _why_unusable(port: int) -> str | None:
+    if port == 0:  # any port: nobody would know which
+        return "ports go from 1 to 65535"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Jupyter binds
         try:

@@ -66,9 +66,12 @@ def read(path: Path) -> NotebookNode:
     """
     try:
         notebook = nbformat.read(path, as_version=4)
+        tested = any(is_test(cell) for cell in notebook.cells)
     except (ValueError, nbformat.ValidationError) as error:
         raise CourseError(f"{path} is not a notebook: {str(error).splitlines()[0]}") from None
-    if not any(is_test(cell) for cell in notebook.cells):
+    except (AttributeError, TypeError, KeyError):
+        raise CourseError(f"{path} is not a notebook: it holds no list of cells") from None
+    if not tested:
         raise CourseError(f"{path} holds no tests")
     return notebook
 

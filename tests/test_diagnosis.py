@@ -9,6 +9,7 @@ import torch
 
 from course.checks import CheckFailed, Known, check, check_mean
 from course.messages import remedy
+from smoothlib import normal
 
 KNOWN = Known("lecture 03, “The estimator”", ())
 SIGMA, N = 0.3, 7
@@ -398,3 +399,18 @@ def test_powers_of_ten_are_no_part_of_a_product() -> None:
 )
 def test_errors_of_imports_and_calls_have_advice(error: Exception, advice: str) -> None:
     assert advice in remedy(error)
+
+
+def test_one_row_far_out_excuses_nothing_where_the_spread_is_known() -> None:
+    """Its size is in the sample's own error, by which any mean would do."""
+    noise = normal(3, 4000, 1, dtype=torch.float64)[:, 0]
+
+    def outlier(x: torch.Tensor) -> torch.Tensor:
+        rows = torch.zeros_like(x)
+        rows[0] = 1e9
+        return rows
+
+    with pytest.raises(CheckFailed, match="biased"):
+        check_mean(outlier, noise, gives=-3.0, sd=5.0, known=KNOWN)
+    with pytest.raises(CheckFailed, match="noisy"):
+        check_mean(lambda x: outlier(x).mul(1e-6) - 0.25, noise, gives=0.0, sd=5.0, known=KNOWN)

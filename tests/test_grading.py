@@ -18,11 +18,14 @@ from nbgrader.api import Gradebook
 
 from course import CourseError, cli
 from course.feedback import write_all
+from course.grading import gradebook, grader
 from course.grading import run as running
 from course.grading.grader import Graded, Submission
+from course.grading.jail import LIMITS, Jail
 from course.grading.rows import Row
 from course.grading.run import Options
-from tests.attacks import NAME, NOTEBOOK, submission
+from course.grading.source import load
+from tests.attacks import NAME, NOTEBOOK, solved, submission, with_cells
 from tests.classrooms import MARKS, classroom, expected, grade, submit
 from tests.exercises import ROOT
 from tests.jails import require_jail
@@ -328,3 +331,96 @@ def test_what_is_no_row_of_marks_is_refused(change: dict, match: str) -> None:
     assert Row.from_json(row).student == "emmy"
     with pytest.raises(ValueError, match=match):
         Row.from_json(row | change)
+
+
+def explained(text: str) -> nbformat.NotebookNode:
+    made = solved()
+    for cell in made.cells:
+        if cell.id == "explain_the_fall":
+            cell.source = text
+    return made
+
+
+@pytest.fixture
+def jail() -> Iterator[Jail]:
+    require_jail()
+    with Jail(load(NAME)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("added", ["import time\ntime.sleep(1000)", "while True: pass"])
+def test_cells_that_take_all_the_time_cost_the_answers_nothing(
+    jail: Jail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, added: str
+) -> None:
+    """Three of them before each answer; and the next submission finds the jail in order."""
+    monkeypatch.setitem(LIMITS, "step_s", 6.0)
+    made = with_cells(solved(), *(("wall_angles", added) for _ in range(3)))
+    for student, notebook in (("slow", made), ("next", solved())):
+        folder = tmp_path / student
+        folder.mkdir()
+        nbformat.write(notebook, folder / NOTEBOOK)
+        found = grader.grade(jail, load(NAME), Submission(student, NAME, folder), 0)
+        assert found.row.score == found.row.max_score == 10
+    assert jail.alive()
+
+
+def test_a_second_notebook_has_a_persons_points_looked_at_again(tmp_path: Path) -> None:
+    require_jail()
+    submit(tmp_path, "emmy", explained("It knew one slope."))
+    grade(tmp_path)
+    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
+        found = gradebook.find_grade("explain_the_fall", "landscapes", NAME, "emmy")
+        found.manual_score, found.needs_manual_grade = 2.0, False
+        gradebook.db.commit()
+    for text, waits in (("It knew one slope.", False), ("", True)):
+        submit(tmp_path, "emmy", explained(text))
+        grade(tmp_path, "--fresh")
+        with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
+            submission = gradebook.find_submission(NAME, "emmy")
+            assert (submission.score, submission.needs_manual_grade) == (12, waits)
+
+
+def test_extra_credit_is_on_the_page_as_in_the_export(graded: Path) -> None:
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
+        found = gradebook.find_grade("test_wall_angles_default", "landscapes", NAME, "solved-0")
+        found.extra_credit = 2.0
+        gradebook.db.commit()
+        score = gradebook.find_submission(NAME, "solved-0").score
+    list(write_all(graded, student="solved-0"))
+    page = (graded / "feedback" / "solved-0" / NAME / "landscapes.txt").read_text()
+    assert f"\n{score:g} of " in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["grade", "--json", "/nope/rows.json"], "there is no folder /nope for rows.json"),
+        (["grade", "--assignment", "01", "--student", "typo"], "there is no folder"),
+        (["check", "list.ipynb"], "is not a notebook"),
+        (["check", "three.ipynb"], "is not a notebook"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture,
+    arguments: list[str], says: str,
+) -> None:  # fmt: skip
+    submit(tmp_path, "emmy", solved())
+    (tmp_path / "list.ipynb").write_text("[]")
+    (tmp_path / "three.ipynb").write_text('{"cells": 3, "nbformat": 4, "nbformat_minor": 5}')
+    monkeypatch.chdir(tmp_path)
+    more = ["--classroom", str(tmp_path)] if arguments[0] == "grade" else []
+    assert cli.main([*arguments, *more]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert says in line
+
+
+@pytest.mark.parametrize("url", ["garbage", "mysql+pymysql://nobody@localhost/marks"])
+def test_a_gradebook_that_cannot_be_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, url: str
+) -> None:
+    monkeypatch.setattr(gradebook, "database", lambda classroom: url)
+    monkeypatch.setattr("course.export.database", lambda classroom: url)
+    assert cli.main(["export", "--classroom", str(tmp_path)]) == 1
+    assert "the gradebook does not open" in capsys.readouterr().err
+    with pytest.raises(CourseError, match="the gradebook does not open"):
+        gradebook.by_person(tmp_path)

@@ -177,6 +177,22 @@ def test_a_function_without_a_graph_has_none_afar(far: Far) -> None:
     assert far.function(steps)(lambda x: x * 2, X.clone()) is True
 
 
+def test_only_what_requires_a_gradient_here_requires_one_there(far: Far) -> None:
+    marks: list[tuple[bool, ...]] = []
+
+    def seen(*tensors: torch.Tensor) -> torch.Tensor:
+        marks.append(tuple(x.requires_grad for x in tensors))
+        return sum(tensors)
+
+    marked, bare = torch.ones(2, requires_grad=True), torch.ones(2)
+    assert far.function(seen)(marked, bare).requires_grad
+    assert far.function(seen)(bare, marked).requires_grad
+    assert not far.function(seen)(bare, bare).requires_grad
+    assert marks == [(True, False), (False, True), (False, False)]
+    (grad,) = torch.autograd.grad(far.function(seen)(bare, marked).sum(), marked)
+    assert grad.tolist() == [1, 1]
+
+
 def test_a_function_is_called_back_within_its_budget(far: Far) -> None:
     far.end.budget = 10
     with pytest.raises(RuntimeError, match="called too often"):

@@ -50,7 +50,7 @@ def by_person(classroom: Path) -> dict[tuple[str, str], Hand]:
                 for assignment in gradebook.assignments
                 for submission in assignment.submissions
             }
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ImportError) as error:  # a driver of the database may be missing
         raise CourseError(f"the gradebook does not open: {_first(error)}") from None
 
 
@@ -58,10 +58,12 @@ def _of_a_person(notebook: SubmittedNotebook) -> Iterator[ByPerson]:
     comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
     for grade in notebook.grades:
         written, said = grade.cell.cell_type == "markdown", comments.pop(grade.name, "")
+        more = grade.extra_credit or 0.0
+        given = grade.score if grade.manual_score is not None or more else None
         if written and not grade.needs_manual_grade:
             yield ByPerson(grade.name, grade.score, grade.max_score, True, said)
-        elif written or grade.manual_score is not None or said:
-            yield ByPerson(grade.name, grade.manual_score, grade.max_score, written, said)
+        elif written or given is not None or said:
+            yield ByPerson(grade.name, given, grade.max_score, written, said)
     for name, said in comments.items():
         if said:
             yield ByPerson(name, None, 0.0, False, said)
@@ -96,7 +98,7 @@ class Marks:
         try:
             with Gradebook(self.url) as gradebook:
                 yield gradebook
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ImportError) as error:
             raise CourseError(f"the gradebook does not open: {_first(error)}") from None
 
     def _knows(self, exercise: Exercise) -> bool:
@@ -109,10 +111,11 @@ class Marks:
             cells = {(cell.name, cell.max_score) for cell in notebook.grade_cells}
             return cells == set(exercise.graded.items())
 
-    def record(self, row: Row, written: Mapping[str, bool]) -> None:
+    def record(self, row: Row, written: Mapping[str, bool], again: bool = False) -> None:
         """Enter the marks of a row; points that a person gave stay. Twice is as good as once.
 
-        `written` says of each written answer whether the student wrote anything.
+        `written` says of each written answer whether the student wrote anything, `again` that
+        another notebook was graded before: then what a person gave waits to be looked at again.
 
         Raises:
             CourseError: if the database refuses.
@@ -120,7 +123,7 @@ class Marks:
         for attempt in range(ATTEMPTS):
             try:
                 with self._alone(), Gradebook(self.url) as gradebook:
-                    self._enter(gradebook, row, written)
+                    self._enter(gradebook, row, written, again)
                 return
             except (SQLAlchemyError, InvalidEntry) as error:  # another machine was faster, or locks
                 if attempt == ATTEMPTS - 1:
@@ -128,7 +131,9 @@ class Marks:
                     raise CourseError(text) from None
                 time.sleep(0.05 * 2**attempt)
 
-    def _enter(self, gradebook: Gradebook, row: Row, written: Mapping[str, bool]) -> None:
+    def _enter(
+        self, gradebook: Gradebook, row: Row, written: Mapping[str, bool], again: bool
+    ) -> None:
         exercise = self.exercises[row.assignment]
         gradebook.update_or_create_student(row.student)
         submission = gradebook.update_or_create_submission(row.assignment, row.student)
@@ -138,7 +143,8 @@ class Marks:
         [notebook] = [n for n in submission.notebooks if n.name == exercise.topic]
         for grade in notebook.grades:
             grade.auto_score = scores.get(grade.cell.name, 0.0)
-            waits = grade.auto_score is None and grade.manual_score is None
+            by_hand = grade.manual_score is not None
+            waits = again if by_hand else grade.auto_score is None
             grade.needs_manual_grade = waits
         waiting = sum(grade.needs_manual_grade for grade in notebook.grades)
         gradebook.db.commit()

@@ -22,7 +22,10 @@ from course.grading.source import Cell, Exercise
 
 FILE_LIMIT = 300 << 20
 SMALL = 4 << 20
-LOOP = f"stopped after {LIMITS['call_s']:g} s: is there a loop that does not end?"
+LOOP = (
+    f"stopped after {LIMITS['call_s']:g} s of computing, or {LIMITS['step_s']:g} s of waiting: is "
+    "there a loop that does not end?"
+)
 ENDED = "the process ended, in the middle of your function: out of memory, or exit()?"
 REPEATED = "not run: your function was stopped in two tests already"
 
@@ -242,8 +245,9 @@ def _attempt(session: Session, cell: Cell, names: dict, seeds: Iterator[int]) ->
     """Run a cell of ours on the answers; what to say if it failed, nothing if it passed."""
     code = compile(cell.source, f"<{cell.name}>", "exec", dont_inherit=True)
     try:
+        with contextlib.suppress(*(() if cell.role == "test" else (Stopped,))):
+            session.start()  # has deadlines of its own
         with within(LIMITS["step_s"]), _quietly(), secrets_from(seeds):
-            session.start()
             session.allow(CALLBACKS)
             exec(code, names)
     except CheckFailed as failed:

@@ -5,6 +5,7 @@ exercise gives of smoothlib; all is read-only but a small temporary folder of ea
 """
 
 import ast
+import contextlib
 import importlib
 import importlib.metadata
 import json
@@ -12,11 +13,13 @@ import os
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -110,17 +113,16 @@ class Jail:
             CourseError: if the copy could not shut itself in.
         """
         near, far = socket.socketpair()
-        files = [far.fileno(), *([] if notebook is None else [notebook])]
-        try:
-            socket.send_fds(self.control, [b"fork"], files)
-        except OSError:
-            raise CourseError(self._why()) from None
-        finally:
-            far.close()
-        pid = int(self._said(FORK_S) or 0)
+        said = self._asked(b"fork", far.fileno(), *([] if notebook is None else [notebook]))
+        far.close()
+        pid = int(said) if said.isdigit() else 0
         if pid:
+            near.settimeout(FORK_S)
             try:
-                if wire.receive(near)[0].get("value") == "ready":
+                with undisturbed():
+                    ready = wire.receive(near)[0].get("value") == "ready"
+                near.settimeout(None)
+                if ready:
                     return Prisoner(self, near, pid)
             except wire.Violation:
                 pass
@@ -130,11 +132,22 @@ class Jail:
 
     def end(self, pid: int) -> None:
         """End a fork; nothing of it is left when this returns."""
-        try:
-            self.control.send(f"k{pid}".encode())
-        except OSError:
-            return
-        self._said(FORK_S)
+        self._asked(f"k{pid}".encode())
+
+    def _asked(self, text: bytes, *files: int) -> bytes:
+        """One question to the first process, and its answer; without one that process is ended.
+
+        No deadline comes between the two: the next question would get this one's answer.
+        """
+        with undisturbed():
+            try:
+                socket.send_fds(self.control, [text], files) if files else self.control.send(text)
+            except OSError:
+                return b""
+            said = self._said(FORK_S)
+        if not said:
+            self.process.kill()
+        return said
 
     def alive(self) -> bool:
         return self.process.poll() is None
@@ -158,6 +171,16 @@ class Jail:
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
         return f"the jail does not work here: {lines[-1] if lines else 'it ended'}. {REMEDY}"
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Alarms wait until this is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 REMEDY = (

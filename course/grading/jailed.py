@@ -242,7 +242,7 @@ def _reply(sock: socket.socket, end: wire.Endpoint, f: Callable, *args: object) 
 
 
 def read_cells(descriptor: int) -> list | str:
-    """The code cells of a notebook as [grade_id, cell id, source], or why there are none."""
+    """The cells of a notebook as [kind, grade_id, cell id, source], or why there are none."""
     with open(descriptor, "rb") as file:
         raw = file.read()
     try:

@@ -61,6 +61,8 @@ class Entry:
     seed: int
     graded: Graded | None = None
     problem: str = ""  # why it was not handled
+    content: str = ""  # of the notebook alone, as a digest
+    again: bool = False  # another notebook was graded before
 
 
 @dataclass
@@ -79,6 +81,8 @@ def run(options: Options) -> int:
     Raises:
         CourseError: if nothing can be graded; the message says why.
     """
+    if options.json and not options.json.parent.is_dir():
+        raise CourseError(f"there is no folder {options.json.parent} for {options.json.name}")
     found = submissions(options)
     if not found:
         raise CourseError(f"no submissions in {options.classroom / 'submitted'}")
@@ -115,7 +119,7 @@ def _keep(entry: Entry, marks: Marks, journal: "Journal") -> None:
     try:
         journal.keep(entry)
         if entry.graded.row.status != "missing":
-            marks.record(entry.graded.row, entry.graded.written)
+            marks.record(entry.graded.row, entry.graded.written, entry.again)
     except (CourseError, OSError) as error:
         entry.problem = str(error)
 
@@ -130,6 +134,8 @@ def submissions(options: Options) -> list[Submission]:
         students = [options.student]
         if os.sep in options.student or options.student in ("", ".", ".."):
             raise CourseError(f"{options.student!r} is no student's name")
+        if not os.path.lexists(folder / options.student):
+            raise CourseError(f"there is no folder {folder / options.student}")
     if options.assignment is not None:
         names = [find(options.assignment)]
     else:
@@ -161,9 +167,12 @@ class Journal:
 
     def entry(self, submission: Submission, seed: int, options: Options) -> Entry:
         """The submission, with its marks if it was graded already and nothing has changed."""
-        key = self._key(submission)
-        entry = Entry(submission, key, seed)
+        content = self._content(submission)
+        text = f"{self.version}{self.sources[submission.assignment]}{content}"
+        key = hashlib.sha256(text.encode()).hexdigest() if content else ""
+        entry = Entry(submission, key, seed, content=content)
         kept = self._read(submission)
+        entry.again = kept is not None and kept.get("content", content) != content
         if options.replay:
             if kept is None:
                 raise CourseError(f"{submission.student!r} has no mark that could be replayed")
@@ -190,13 +199,14 @@ class Journal:
         assert entry.graded
         path = self.path(entry.submission)
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {"key": entry.key, "seed": entry.seed, "draws": entry.graded.draws}
+        kept = {"key": entry.key, "content": entry.content, "seed": entry.seed}
+        kept["draws"] = entry.graded.draws
         kept |= {"written": entry.graded.written, "row": entry.graded.row.to_json()}
         write_whole(path, json.dumps(kept, indent=1).encode())
 
-    def _key(self, submission: Submission) -> str:
-        """What the mark depends on; nothing for what cannot be read, which is cheap to try."""
-        digest = hashlib.sha256(f"{self.version}{self.sources[submission.assignment]}".encode())
+    def _content(self, submission: Submission) -> str:
+        """The notebook's digest; nothing for what cannot be read, which is cheap to try."""
+        digest = hashlib.sha256()
         try:
             with opened(submission.folder, f"{submission.assignment[3:]}.ipynb") as descriptor:
                 while part := os.read(descriptor, 1 << 20):
@@ -367,10 +377,10 @@ def _progress(done: int, total: int, entry: Entry) -> None:
 
 def _report(entries: list[Entry], options: Options, waiting: int) -> int:
     rows = [entry.graded.row for entry in entries if entry.graded]
+    print(table(rows))
     if options.json:
         text = json.dumps([row.to_json() for row in rows], indent=1)
         write_whole(options.json, text.encode())
-    print(table(rows))
     if waiting:
         print(f"Written answers to read, in nbgrader's formgrader in JupyterLab: {waiting}")
     problems = [entry for entry in entries if entry.problem]

@@ -109,7 +109,10 @@ class Session:
         raise Undefined(f"{name} {said}" + (f". Its cell stopped: {why}" if why else ""))
 
     def start(self) -> None:
-        """Run the cells, if that is not done; one that ends the process is left out."""
+        """Run the cells, if that is not done; one that ends the process is left out.
+
+        After one that took too long, all cells that are no answers are: time is for the answers.
+        """
         while self._prisoner is None:
             self._prisoner, self._ready = self._ready or self.jail.fork(), None
             running = 0
@@ -124,6 +127,10 @@ class Session:
                 self._lost(error)
                 name = self.cells[running].name if self.cells else ""
                 self._skipped.add(running)
+                if _late(error):
+                    answers = self.exercise.answers
+                    rest = (i for i, cell in enumerate(self.cells) if cell.name not in answers)
+                    self._skipped.update(rest)
                 self.errors[name] = (
                     "it took too long" if _late(error) else "it ended the process that ran it"
                 )

@@ -328,7 +328,7 @@ class Endpoint:
         tree = [encoder.encode(args), encoder.encode(kwargs)]
         tensors = encoder.tensors
         if _differentiating(tensors):
-            call = _Call(self, f.number, tree)
+            call = _Call(self, f.number, tree, tensors)
             results = _Differentiable.apply(call, (), *tensors)
             return self.decode(call.result, results[:-1])
         reply, values = self._ask({"do": "call", "f": f.number, "tree": tree}, tensors)
@@ -423,7 +423,12 @@ class Endpoint:
         how = request["how"]
         if not isinstance(how, list) or not all(isinstance(x, Tensor) for x in tensors):
             raise Violation("not a chain of transforms")
-        leaves = [x.requires_grad_(x.is_floating_point()) for x in tensors]
+        wanted = request.get("wanted", range(len(tensors)))
+        if not isinstance(wanted, list | range):
+            raise Violation("not a list of tensors")
+        leaves = [
+            x.requires_grad_(x.is_floating_point() and i in wanted) for i, x in enumerate(tensors)
+        ]
         with torch.enable_grad():
             results = derived(base, how)(*leaves)
         functional = any(step[0] != "vjp" for step in how)
@@ -521,21 +526,35 @@ def _picked(tensors: Sequence, which: object) -> list[Tensor]:
 
 def _differentiating(tensors: Sequence) -> bool:
     """Whether autograd or torch.func follows any of these."""
-    if torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0:
+    if _functional():
         return bool(tensors)
     return torch.is_grad_enabled() and any(getattr(x, "requires_grad", False) for x in tensors)
 
 
-class _Call:
-    """A call that autograd may come back to: the function, and its arguments without tensors."""
+def _functional() -> bool:
+    """Whether torch.func is at work."""
+    stack = torch._C._functorch.peek_interpreter_stack()
+    return stack is not None or forward_ad._current_level >= 0
 
-    def __init__(self, end: Endpoint, number: int, tree: Any) -> None:
+
+class _Call:
+    """A call that autograd may come back to: the function, and its arguments without tensors.
+
+    `wanted` are the tensors that require a gradient here, and so shall there; None under
+    torch.func, which does not say.
+    """
+
+    def __init__(self, end: Endpoint, number: int, tree: Any, tensors: Sequence) -> None:
         self.end, self.number, self.tree = end, number, tree
+        marked = [i for i, x in enumerate(tensors) if getattr(x, "requires_grad", False)]
+        self.wanted = None if _functional() else marked
         self.result: Any = None
         self.live: dict[str, list[bool]] = {}
 
     def run(self, how: tuple, tensors: Sequence) -> list[Tensor]:
         header = {"do": "call", "f": self.number, "tree": self.tree, "how": list(how)}
+        if not how and self.wanted is not None:
+            header["wanted"] = self.wanted
         reply, values = self.end._ask(header, tensors)
         live = reply.get("live")
         if not isinstance(live, list) or len(live) != len(values):

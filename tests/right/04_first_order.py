@@ -44,6 +44,12 @@ def rows_by_torch_func(f, theta, sigma, eps):
     return torch.func.grad(lambda x: f(x).sum() + 0 * x.sum())(theta.detach() + sigma * eps)
 
 
+def rows_from_a_detached_theta(f, theta, sigma, eps):
+    x = (theta.detach() + sigma * eps).requires_grad_()
+    f(x).sum().backward() if f(x).requires_grad else None
+    return torch.zeros_like(eps) if x.grad is None else x.grad
+
+
 def rows_by_trying(f, theta, sigma, eps):
     x = (theta + sigma * eps).detach().requires_grad_()
     try:
@@ -199,6 +205,7 @@ RIGHT = {
         rows_with_a_graph,
         rows_by_a_jacobian,
         rows_by_torch_func,
+        rows_from_a_detached_theta,
         rows_by_trying,
         rows_by_smoothlib,
     ],
