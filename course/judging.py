@@ -76,9 +76,9 @@ def mean_problem(
     if sd is not None and bool((sd > 0).all()) and not bool(rows.std(0).any()):
         hint = f"All {len(rows)} rows are the same. Are they averages already?"
         return Problem("less noisy than it can be", hint)
-    if problem := _biased(rows, mean, named, sd):
+    if problem := _biased(rows, mean, named):
         return problem
-    if sd is not None and (problem := _spread(rows, sd, named)):
+    if sd is not None and (problem := _spread(rows, sd, named) or _biased(rows, mean, named, sd)):
         return problem
     return _changed(outcome, args)
 
@@ -356,7 +356,7 @@ def _not_rows(value: object, mean: Tensor, named: Named) -> Problem | None:
     return _not_finite(tensor(value), mean)
 
 
-def _biased(rows: Tensor, mean: Tensor, named: Named, sd: Tensor | None) -> Problem | None:
+def _biased(rows: Tensor, mean: Tensor, named: Named, sd: Tensor | None = None) -> Problem | None:
     """Whether the sample's mean strays too far from the truth, counted in its standard errors.
 
     Where sd is known, a row that is far out cannot make that error much larger than sd/√n.
