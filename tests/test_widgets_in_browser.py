@@ -271,6 +271,15 @@ def sliders(figure: Locator) -> list[str]:
 
 
 every_figure = pytest.mark.parametrize("figure", EACH, ids="-".join, indirect=True)
+# All by keys, and the first lecture's by hand; the others by hand are minutes.
+every_figure_by_hand = pytest.mark.parametrize(
+    "figure",
+    [
+        pytest.param(one, marks=[pytest.mark.slow] * (one[0] != "01_landscapes"), id="-".join(one))
+        for one in EACH
+    ],
+    indirect=True,
+)
 every_lecture = pytest.mark.parametrize("name", FIGURES)
 
 
@@ -317,7 +326,7 @@ def dark(page: Page) -> Iterator[None]:
         page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
 
 
-@every_figure
+@every_figure_by_hand
 def test_a_mouse_takes_every_slider_to_its_ends_and_middle(figure: Locator) -> None:
     for name in sliders(figure):
         figure.locator("[data-control=reset]").click()

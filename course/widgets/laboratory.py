@@ -60,7 +60,7 @@ def many_worlds() -> Figure:
         ],
         [
             Slider("tau", "spread of the worlds in training, standard deviation of the logarithms",
-                   "*τ*", 0, 1, 0, 0.1, format=".1f", under="reward"),
+                   "*τ*", 0, 1, 0, SPREADS[1], format=".1f", under="reward"),
         ],
         draw,
     )  # fmt: skip
