@@ -143,8 +143,9 @@ class Marks:
         [notebook] = [n for n in submission.notebooks if n.name == exercise.topic]
         for grade in notebook.grades:
             grade.auto_score = scores.get(grade.cell.name, 0.0)
-            by_hand = grade.manual_score is not None
-            waits = again if by_hand else grade.auto_score is None
+            waits = grade.auto_score is None
+            if grade.manual_score is not None:  # until a person says so in the formgrader
+                waits = again or bool(grade.needs_manual_grade)
             grade.needs_manual_grade = waits
         waiting = sum(grade.needs_manual_grade for grade in notebook.grades)
         gradebook.db.commit()
