@@ -48,8 +48,8 @@ def rows(folder: Path) -> dict[str, Row]:
 
 def in_gradebook(url: str) -> dict[str, float]:
     """Points of the tests, by student; fails if a submission is there twice."""
-    with Gradebook(url) as gradebook:
-        found = gradebook.assignment_submissions(NAME)
+    with Gradebook(url) as book:
+        found = book.assignment_submissions(NAME)
         names = [submission.student.id for submission in found]
         assert len(names) == len(set(names))
         return {
@@ -81,8 +81,8 @@ def test_a_row_says_what_every_test_gave(graded: Path) -> None:
 def test_the_gradebook_has_the_marks_and_waits_for_a_person(graded: Path) -> None:
     url = f"sqlite:///{graded}/gradebook.db"
     assert in_gradebook(url) == expected()
-    with Gradebook(url) as gradebook:
-        waits = {s.student.id: s.needs_manual_grade for s in gradebook.assignment_submissions(NAME)}
+    with Gradebook(url) as book:
+        waits = {s.student.id: s.needs_manual_grade for s in book.assignment_submissions(NAME)}
         assert waits == {f"{name}-0": name == "explained" for name in MARKS}
 
 
@@ -100,8 +100,8 @@ def test_the_csv_holds_what_was_graded(
         assert [rows[0]["Student"], rows[0][NAME]] == ["    Points Possible", "12"]
     student, score = ("SIS Login ID", NAME) if columns == "canvas" else ("student_id", "score")
     found = {row[student]: float(row[score]) for row in rows if row[student]}
-    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
-        assert found == {s.student.id: s.score for s in gradebook.assignment_submissions(NAME)}
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as book:
+        assert found == {s.student.id: s.score for s in book.assignment_submissions(NAME)}
     assert found["wrong-0"] == MARKS["wrong"] and len(found) == len(MARKS)
 
 
@@ -126,15 +126,15 @@ def test_the_table_says_how_many_answers_wait_for_a_person(graded: Path) -> None
 
 
 def test_points_of_a_person_stay(graded: Path, tmp_path: Path) -> None:
-    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
-        found = gradebook.find_grade("explain_the_fall", "landscapes", NAME, "explained-0")
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as book:
+        found = book.find_grade("explain_the_fall", "landscapes", NAME, "explained-0")
         found.manual_score, found.needs_manual_grade = 1.5, False
-        said = gradebook.find_comment("explain_the_fall", "landscapes", NAME, "explained-0")
+        said = book.find_comment("explain_the_fall", "landscapes", NAME, "explained-0")
         said.manual_comment = "And the second throw?"
-        gradebook.db.commit()
+        book.db.commit()
     grade(graded, "--fresh", "--student", "explained-0")
-    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
-        submission = gradebook.find_submission(NAME, "explained-0")
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as book:
+        submission = book.find_submission(NAME, "explained-0")
         assert (submission.score, submission.needs_manual_grade) == (11.5, False)
     list(write_all(graded, student="explained-0"))
     page = (graded / "feedback" / "explained-0" / NAME / "landscapes.txt").read_text()
@@ -144,12 +144,12 @@ def test_points_of_a_person_stay(graded: Path, tmp_path: Path) -> None:
 
 def test_what_lateness_costs_is_on_the_page(graded: Path) -> None:
     """Set where nbgrader's own plug-in for late submissions sets it."""
-    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
-        submission = gradebook.find_submission(NAME, "wrong-0")
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as book:
+        submission = book.find_submission(NAME, "wrong-0")
         before = submission.score
         [notebook] = submission.notebooks
         notebook.late_submission_penalty = 1.0
-        gradebook.db.commit()
+        book.db.commit()
     list(write_all(graded, student="wrong-0"))
     page = (graded / "feedback" / "wrong-0" / NAME / "landscapes.txt").read_text()
     assert f"\n{before - 1:g} of 12 points, 1 taken off: handed in late\n" in page
@@ -368,24 +368,50 @@ def test_a_second_notebook_has_a_persons_points_looked_at_again(tmp_path: Path) 
     require_jail()
     submit(tmp_path, "emmy", explained("It knew one slope."))
     grade(tmp_path)
-    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
-        found = gradebook.find_grade("explain_the_fall", "landscapes", NAME, "emmy")
+    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
+        found = book.find_grade("explain_the_fall", "landscapes", NAME, "emmy")
         found.manual_score, found.needs_manual_grade = 2.0, False
-        gradebook.db.commit()
+        book.db.commit()
     for text, waits in (("It knew one slope.", False), ("", True), ("", True)):
         submit(tmp_path, "emmy", explained(text))
         grade(tmp_path, "--fresh")
-        with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
-            submission = gradebook.find_submission(NAME, "emmy")
+        with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
+            submission = book.find_submission(NAME, "emmy")
             assert (submission.score, submission.needs_manual_grade) == (12, waits)
 
 
+def test_a_run_killed_before_the_gradebook_still_has_them_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal has the second notebook, the gradebook not yet: the next run knows of both."""
+    require_jail()
+    submit(tmp_path, "emmy", explained("It knew one slope."))
+    grade(tmp_path)
+    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
+        found = book.find_grade("explain_the_fall", "landscapes", NAME, "emmy")
+        found.manual_score, found.needs_manual_grade = 2.0, False
+        book.db.commit()
+    submit(tmp_path, "emmy", explained("It knew two."))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(gradebook.Marks, "record", killed)
+        running.run(Options(tmp_path))
+    for _ in range(2):
+        grade(tmp_path)
+        with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
+            submission = book.find_submission(NAME, "emmy")
+            assert (submission.score, submission.needs_manual_grade) == (12, True)
+
+
 def test_extra_credit_is_on_the_page_as_in_the_export(graded: Path) -> None:
-    with Gradebook(f"sqlite:///{graded}/gradebook.db") as gradebook:
-        found = gradebook.find_grade("test_wall_angles_default", "landscapes", NAME, "solved-0")
+    with Gradebook(f"sqlite:///{graded}/gradebook.db") as book:
+        found = book.find_grade("test_wall_angles_default", "landscapes", NAME, "solved-0")
         found.extra_credit = 2.0
-        gradebook.db.commit()
-        score = gradebook.find_submission(NAME, "solved-0").score
+        book.db.commit()
+        score = book.find_submission(NAME, "solved-0").score
     list(write_all(graded, student="solved-0"))
     page = (graded / "feedback" / "solved-0" / NAME / "landscapes.txt").read_text()
     assert f"\n{score:g} of " in page

@@ -9,22 +9,12 @@ import torch
 from course import plots
 from course.gripper_shapes import ARROW, MM, cone, outlines, pick
 from course.widgets import lift, watch
-from course.widgets.figure import Figure, Picture
 from smoothlib.gripper import GripperParams, Result, rollout
-from tests.test_widgets import ask, find, unpack
+from tests.test_widgets import ask, find, unpack, waited
 
 pytestmark = pytest.mark.usefixtures("no_jaxtyping")
 
 P = GripperParams()
-
-
-def waited(figure: Figure, **values: float) -> Picture:
-    """The picture once it is finished."""
-    picture = figure.answer(**values)
-    while picture.unfinished:
-        time.sleep(0.05)
-        picture = figure.answer(**values)
-    return picture
 
 
 @pytest.fixture

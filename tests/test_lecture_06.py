@@ -2,7 +2,6 @@
 
 import math
 import re
-import time
 from itertools import pairwise
 
 import nbformat
@@ -13,8 +12,8 @@ from scipy.stats import lognorm, norm
 from torch import Tensor
 
 from course import lab
-from course.widgets import noisy_lift, robust_grasp, train, train_yours, what_smooths, worlds
-from course.widgets.figure import Figure, Picture
+from course.widgets import noisy_lift, train, train_yours, worlds
+from course.widgets.figure import Figure
 from course.widgets.grasping import best_heights
 from course.widgets.training import STEPS, N
 from course.widgets.worlds import GRID, LIFT, PARAMS, SOURCES
@@ -29,7 +28,7 @@ from smoothlib.gripper import (
 )
 from smoothlib.statistics import bias_exact, summarise, variance_exact, zero_order_variance
 from tests.prose import Prose
-from tests.test_widgets import ask, corners, find
+from tests.test_widgets import ask, find, waited
 
 pytestmark = pytest.mark.usefixtures("no_jaxtyping")
 
@@ -37,8 +36,6 @@ LECTURE = nbformat.read(lab.REPO / "lectures" / "06_gripper.ipynb", as_version=4
 PROSE = Prose("06_gripper")
 says = PROSE.says
 LOW, HIGH = -12.6, 50.0
-FIGURES = {"noisy_lift": noisy_lift, "what_smooths": what_smooths, "robust_grasp": robust_grasp,
-           "train": train}  # fmt: skip
 
 
 def point(*theta: float) -> Tensor:
@@ -69,14 +66,6 @@ def slope(z: float, sigma: float) -> float:
 
 def mean_slope(z: float, sigma: float) -> float:
     return slope(z, sigma) + float(bias_exact(LIFT, point(z), sigma))
-
-
-def waited(figure: Figure, **values: object) -> Picture:
-    picture = figure.answer(**values)
-    while picture.unfinished:
-        time.sleep(0.05)
-        picture = figure.answer(**values)
-    return picture
 
 
 def ends(figure: Figure, **values: object) -> list[float]:
@@ -338,17 +327,6 @@ def test_the_estimate_in_the_notebook_is_zero_order() -> None:
 
 
 # --- the figures --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_corner_of_every_figure_has_a_picture(name: str) -> None:
-    figure = FIGURES[name]()
-    waited(figure, **({"what": "place of the brick"} if name == "what_smooths" else {}))
-    panels = {panel["name"] for column in figure.spec["columns"] for panel in column["panels"]}
-    for values in corners(figure.spec["controls"]):
-        answer = ask(figure, **values)
-        assert "error" not in answer and set(answer["panels"]) == panels
-        assert answer["readout"] and answer["alt"]
 
 
 def test_the_arrows_are_the_estimates_of_smoothlib() -> None:

@@ -1,10 +1,10 @@
 """Figures without a browser: what they send, and that it is the mathematics of smoothlib."""
 
-import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,49 +17,14 @@ from torch import Tensor
 from course.widgets import (
     anneal,
     annealing,
-    areas,
-    arrows,
     ascent,
-    average_of_gains,
-    baselines,
-    batch_baselines,
-    cliff,
-    climb_by_scores,
-    climb_past_the_wall,
     climb_the_average,
-    correlated,
-    credit,
-    debt,
-    descend,
-    dimensions,
-    fingerprints,
-    lambda_dial,
-    learn_to_hover,
     many_starts,
-    measured_bias,
     move_the_wall,
-    natural,
-    population,
-    printed_slope,
-    shaping,
-    slope_of_the_mean,
     smoothing,
-    steer,
-    step_sizes,
-    stiff_ramp,
     surrogate,
     throw,
     tremble,
-    two_gradients,
-    two_noises,
-    variances,
-    votes,
-    watch_choice,
-    watch_generations,
-    which_baseline,
-    which_wins,
-    workers,
-    wrong_way,
 )
 from course.widgets import marks as m
 from course.widgets.climbing import STEPS
@@ -79,75 +44,10 @@ from course.widgets.samples import FALL, batches, landings, running_mean
 from smoothlib import (
     BallThrow,
     BallWall,
-    Heaviside,
     annealed,
     ascend,
-    finite_difference,
     normal,
 )
-
-FIGURES: dict[str, Callable[[], Figure]] = {
-    "throw": throw,
-    "move_the_wall": move_the_wall,
-    "ascent_free": lambda: ascent(BallThrow()),
-    "ascent_wall": lambda: ascent(BallWall()),
-    "many_starts": many_starts,
-    "tremble": tremble,
-    "own_landscape": lambda: tremble(lambda x: torch.where(x > 0.7, torch.sin(9 * x), 0 * x)),
-    "surrogate": surrogate,
-    "printed_slope": printed_slope,
-    "climb_the_average": climb_the_average,
-    "anneal": anneal,
-    "votes": votes,
-    "silence": lambda: votes(Heaviside(), theta=-2.0, sigma=1.0),
-    "areas": areas,
-    "baselines": baselines,
-    "arrows": arrows,
-    "own_arrows": lambda: arrows(estimator=finite_difference),
-    "correlated": correlated,
-    "dimensions": dimensions,
-    "step_sizes": step_sizes,
-    "climb_by_scores": climb_by_scores,
-    "two_gradients": two_gradients,
-    "slope_of_the_mean": slope_of_the_mean,
-    "slope_of_a_function": lambda: slope_of_the_mean(lambda x: x[..., 0].abs(), (-1, 2)),
-    "wrong_way": wrong_way,
-    "stiff_ramp": stiff_ramp,
-    "fingerprints": fingerprints,
-    "climb_past_the_wall": climb_past_the_wall,
-    "measured_bias": measured_bias,
-    "own_estimator": lambda: measured_bias(finite_difference, n=5),
-    "variances": variances,
-    "batch_baselines": batch_baselines,
-    "which_wins": which_wins,
-    "steer": steer,
-    "cliff": cliff,
-    "descend": descend,
-    "own_descent": lambda: descend(
-        lambda states, eps, costs, sigma: -(states * eps * costs).sum(0)
-    ),
-    "average_of_gains": average_of_gains,
-    "two_noises": two_noises,
-    "credit": credit,
-    "own_credit": lambda: credit(lambda rewards: rewards),
-    "debt": debt,
-    "which_baseline": which_baseline,
-    "lambda_dial": lambda_dial,
-    "learn_to_hover": learn_to_hover,
-    "own_error": lambda: which_wins(lambda bias, variance, n: bias.abs() + variance / n),
-    "population": population,
-    "own_population": lambda: population(lambda x: -(x[..., 0] ** 2) - x[..., 1].abs()),
-    "natural": natural,
-    "shaping": shaping,
-    "own_shaping": lambda: shaping(lambda values: values.sign()),
-    "generations": lambda: watch_generations(
-        normal(0, 12, 8).view(3, 4, 8), torch.tensor([10.0, 20.0, 30.0])
-    ),
-    "workers": workers,
-    "own_choice": lambda: watch_choice(
-        lambda f, slope, theta0, budget, eps: theta0 + eps[f(theta0 + eps).argmax()]
-    ),
-}
 
 
 def unpack(message: bytes) -> dict[str, Any]:
@@ -180,6 +80,15 @@ def ask(figure: Figure, *, forget: bool = False, released: bool = True, **values
     return answer
 
 
+def waited(figure: Figure, **values: Any) -> Picture:
+    """The picture once what is simulated in the background is there."""
+    picture = figure.answer(**values)
+    while picture.unfinished:
+        time.sleep(0.05)
+        picture = figure.answer(**values)
+    return picture
+
+
 def find(answer: dict, panel: str, name: str, **wanted: Any) -> dict:
     """The one mark of a panel that has these properties."""
     found = [
@@ -195,36 +104,6 @@ def tiny(draw: Callable[[SimpleNamespace], Picture], **more: Any) -> Figure:
     panel = Panel("p", "P", "", Axis(0, 1), Axis(0, 1))
     controls = [Slider("a", "a", "a", 0, 1, 0.5), Toggle("b", "Show", "Hide")]
     return Figure("?", "", [Column([panel])], controls, draw, **more)
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_corner_of_every_figure_has_a_picture(name: str) -> None:
-    figure = FIGURES[name]()
-    panels = {panel["name"] for column in figure.spec["columns"] for panel in column["panels"]}
-    for values in corners(figure.spec["controls"]):
-        answer = ask(figure, **values)
-        assert "error" not in answer
-        assert set(answer["panels"]) == panels
-        assert answer["readout"] and answer["alt"]
-        steps = [item for item in answer["readout"] if isinstance(item, list)]
-        assert all(len(item) == figure.spec["clock"]["end"] + 1 for item in steps)
-
-
-def corners(controls: list[dict]) -> Iterator[dict]:
-    """Every combination of the ends and starts of all controls, in every view of their choices."""
-    choice = next((c for c in controls if c["kind"] == "choice"), {"views": {"": {"sliders": []}}})
-    for option, view in choice["views"].items():
-        sliders = {slider["name"]: slider for slider in view["sliders"]}
-        ends: dict[str, tuple] = {}
-        for control in controls:
-            c = sliders.get(control["name"], control)
-            ends[c["name"]] = {
-                "toggle": (False, True),
-                "newnoise": (0, 1),
-                "choice": (option,) if control is choice else tuple(control.get("views", ())),
-            }.get(control["kind"]) or (c["low"], c["start"], c["high"])
-        for values in itertools.product(*ends.values()):
-            yield dict(zip(ends, values, strict=True))
 
 
 @given(st.floats(0, 1.57))

@@ -5,6 +5,7 @@ import copy
 import fcntl
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from course import CourseError
 from course.files import write_whole
+from course.grading.lateness import LatePolicy
 from course.grading.rows import ByPerson, Hand, Row, TestResult
 from course.grading.source import Exercise
 from course.release import ROOT, configuration, register
@@ -79,6 +81,7 @@ class Marks:
     def __init__(self, classroom: Path, exercises: Mapping[str, Exercise]) -> None:
         self.url, self.exercises = database(classroom), exercises
         self.waiting = 0  # written answers that nobody has read yet
+        self.late = LatePolicy()
         self.lock = classroom / "grading" / "gradebook.lock"
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         with self._alone():
@@ -111,11 +114,18 @@ class Marks:
             cells = {(cell.name, cell.max_score) for cell in notebook.grade_cells}
             return cells == set(exercise.graded.items())
 
-    def record(self, row: Row, written: Mapping[str, bool], again: bool = False) -> None:
+    def record(
+        self,
+        row: Row,
+        written: Mapping[str, bool],
+        again: bool = False,
+        handed_in: datetime | None = None,
+    ) -> None:
         """Enter the marks of a row; points that a person gave stay. Twice is as good as once.
 
         `written` says of each written answer whether the student wrote anything, `again` that
         another notebook was graded before: then what a person gave waits to be looked at again.
+        What was handed in late loses the points that nbgrader's policy takes.
 
         Raises:
             CourseError: if the database refuses.
@@ -123,7 +133,7 @@ class Marks:
         for attempt in range(ATTEMPTS):
             try:
                 with self._alone(), Gradebook(self.url) as gradebook:
-                    self._enter(gradebook, row, written, again)
+                    self._enter(gradebook, row, written, again, handed_in)
                 return
             except (SQLAlchemyError, InvalidEntry) as error:  # another machine was faster, or locks
                 if attempt == ATTEMPTS - 1:
@@ -132,11 +142,17 @@ class Marks:
                 time.sleep(0.05 * 2**attempt)
 
     def _enter(
-        self, gradebook: Gradebook, row: Row, written: Mapping[str, bool], again: bool
+        self,
+        gradebook: Gradebook,
+        row: Row,
+        written: Mapping[str, bool],
+        again: bool,
+        handed_in: datetime | None,
     ) -> None:
         exercise = self.exercises[row.assignment]
         gradebook.update_or_create_student(row.student)
-        submission = gradebook.update_or_create_submission(row.assignment, row.student)
+        when = {"timestamp": handed_in} if handed_in else {}
+        submission = gradebook.update_or_create_submission(row.assignment, row.student, **when)
         scores: dict[str, float | None] = {test.name: test.earned for test in row.tests}
         # Nothing written is no point; what is written waits for a person.
         scores |= {name: None if text else 0.0 for name, text in written.items()}
@@ -148,6 +164,8 @@ class Marks:
                 waits = again or bool(grade.needs_manual_grade)
             grade.needs_manual_grade = waits
         waiting = sum(grade.needs_manual_grade for grade in notebook.grades)
+        gradebook.db.commit()  # the policy looks at the new score
+        notebook.late_submission_penalty = self.late.penalty(submission, notebook)
         gradebook.db.commit()
         self.waiting += waiting
 

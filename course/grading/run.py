@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from course.grading import wire
 from course.grading.gradebook import Marks, write_graded
 from course.grading.grader import Graded, Submission, Unreadable, grade, opened
 from course.grading.jail import Isolation, Jail
+from course.grading.lateness import handed_in
 from course.grading.rows import Row
 from course.grading.source import Exercise, load
 from course.release import ROOT, exercises, find
@@ -62,7 +64,7 @@ class Entry:
     graded: Graded | None = None
     problem: str = ""  # why it was not handled
     content: str = ""  # of the notebook alone, as a digest
-    again: bool = False  # another notebook was graded before
+    again: bool = False  # another notebook was graded before, and the gradebook does not know yet
 
 
 @dataclass
@@ -119,9 +121,21 @@ def _keep(entry: Entry, marks: Marks, journal: "Journal") -> None:
     try:
         journal.keep(entry)
         if entry.graded.row.status != "missing":
-            marks.record(entry.graded.row, entry.graded.written, entry.again)
+            when = _handed_in(entry)
+            marks.record(entry.graded.row, entry.graded.written, entry.again, when)
+        if entry.again:  # a person's points wait in the gradebook now: the journal need not say so
+            entry.again = False
+            journal.keep(entry)
     except (CourseError, OSError) as error:
         entry.problem = str(error)
+
+
+def _handed_in(entry: Entry) -> datetime | None:
+    try:
+        return handed_in(entry.submission.folder)
+    except CourseError as error:
+        entry.problem = f"its lateness: {error}"  # the marks are entered all the same
+        return None
 
 
 def submissions(options: Options) -> list[Submission]:
@@ -172,7 +186,8 @@ class Journal:
         key = hashlib.sha256(text.encode()).hexdigest() if content else ""
         entry = Entry(submission, key, seed, content=content)
         kept = self._read(submission)
-        entry.again = kept is not None and kept.get("content", content) != content
+        if kept is not None:
+            entry.again = kept.get("again", False) or kept.get("content", content) != content
         if options.replay:
             if kept is None:
                 raise CourseError(f"{submission.student!r} has no mark that could be replayed")
@@ -199,8 +214,8 @@ class Journal:
         assert entry.graded
         path = self.path(entry.submission)
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {"key": entry.key, "content": entry.content, "seed": entry.seed}
-        kept["draws"] = entry.graded.draws
+        kept = {"key": entry.key, "content": entry.content, "again": entry.again}
+        kept |= {"seed": entry.seed, "draws": entry.graded.draws}
         kept |= {"written": entry.graded.written, "row": entry.graded.row.to_json()}
         write_whole(path, json.dumps(kept, indent=1).encode())
 

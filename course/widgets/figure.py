@@ -7,8 +7,8 @@ A figure is a question, panels, controls and a function
 which is called with the values of the controls (`now.theta`, ...) whenever a hand moves one, and
 returns what each panel shows. `now.earlier` are the last places, as many as `ghosts`, at which a
 hand let go, with the values of the sliders there, and `now.tries` is how many there were. The
-browser holds no mathematics; it draws the newest picture that Python has finished and never queues
-more than one question.
+browser holds no mathematics; it draws the newest picture that Python has finished, and has one
+question under way (while Python is busy with a cell, one more for each five seconds of moving).
 """
 
 import json

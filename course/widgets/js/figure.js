@@ -3,8 +3,9 @@
 // Python sends `spec` once (panels, controls) and `picture` for every answer: a length, a JSON
 // header and the arrays it names. The browser sends `asked`: control values and a number `seq`.
 // At most one question is under way; what changes meanwhile is asked when its answer arrives,
-// so the newest value always wins. Tests wait on the root's data-ready, data-rev (draws so far),
-// data-asked and data-seq (last question, last answer).
+// so the newest value always wins. A question without an answer for PATIENCE counts as lost, as it
+// is when the kernel was restarted, and the next may be asked. Tests wait on the root's data-ready,
+// data-rev (draws so far), data-asked and data-seq (last question, last answer).
 
 const GAP = 72;
 const NARROW = 760;
