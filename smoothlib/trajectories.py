@@ -216,13 +216,14 @@ def gae(
     trajectories: Trajectories,
     values: Float[Tensor, "T n"],
     final_values: float | Float[Tensor, " n"] = 0.0,
-    gamma: float = 0.99,
-    lam: float = 0.95,
+    gamma: float = 1.0,
+    lam: float = 1.0,
 ) -> Float[Tensor, "T n"]:
     """Generalised advantages: A_t = Σ_k (γλ)ᵏ δ_{t+k}, δ_t = r_t + γV(o_{t+1}) - V(o_t).
 
     See *High-Dimensional Continuous Control Using Generalized Advantage Estimation*, Schulman,
-    Moritz, Levine, Jordan and Abbeel 2016, arXiv 1506.02438. After an episode they are 0.
+    Moritz, Levine, Jordan and Abbeel 2016, arXiv 1506.02438, who take γ = 0.99 and λ = 0.95.
+    At λ = 1, with final values of 0, it is the reward-to-go less V. After an episode they are 0.
 
     Args:
         values: V(o_t) of the observations. final_values: V of what is observed in the end, which

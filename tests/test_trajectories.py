@@ -132,7 +132,7 @@ def test_what_is_not_asked_for_is_not_done() -> None:
     r, v = found.rewards, normal(1, 5, 6, dtype=F64)
     pairs = [
         (reward_to_go(r), reward_to_go(r, 1.0)),
-        (gae(found, v), gae(found, v, 0.0, 0.99, 0.95)),
+        (gae(found, v), gae(found, v, 0.0, 1.0, 1.0)),
         (actor_critic(policy, theta, found, v), reinforce(policy, theta, found, 1.0, True, v)),
         (reinforce(policy, theta, found), reinforce(policy, theta, found, 1.0, True, 0.0)),
         (pathwise(TWO_STATES, policy, theta, 6, 0), pathwise(TWO_STATES, policy, theta, 6, 0, 1.0)),
