@@ -265,6 +265,7 @@ def _places(
     c: int, most: int, device: torch.device
 ) -> tuple[Int32[Tensor, " size"], Int32[Tensor, " size"]]:
     """Row and column of each place of any tile of c columns."""
+    _places.cache_clear()  # else those of the width before would be held meanwhile
     r, size = most // c, most + 64
     with torch.inference_mode(False):  # see _scratch
         row, column = torch.zeros(2, size, dtype=torch.int32, device=device)

@@ -41,16 +41,27 @@ def set_policy(patch: pytest.MonkeyPatch) -> None:
         ("2026-11-30 18:05:00.250000 UTC", datetime(2026, 11, 30, 18, 5, 0, 250000)),
         ("2026-11-30T18:05:00Z\n", datetime(2026, 11, 30, 18, 5)),
         ("2026-11-30 18:05:00 +01:00", datetime(2026, 11, 30, 17, 5)),
+        ("2026-11-30 18:05 +0100", datetime(2026, 11, 30, 17, 5)),
+        ("2026-11-30T18:05:00-03:30", datetime(2026, 11, 30, 21, 35)),
         ("2026-11-30 18:05:00 Asia/Tokyo", datetime(2026, 11, 30, 9, 5)),
     ],
 )
-def test_the_time_is_read_as_nbgrader_reads_it(tmp_path: Path, text: str, found: datetime) -> None:
+def test_the_time_is_read_with_its_zone(tmp_path: Path, text: str, found: datetime) -> None:
     (tmp_path / "timestamp.txt").write_text(text)
     assert handed_in(tmp_path) == found
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-99-99 18:05:00", "2026-11-30 18:05:00 /etc/passwd", "9" * 2000]
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-99-99 18:05:00",
+        "2026-11-30 18:05:00 /etc/passwd",
+        "2026-11-30 18:05:00 Etc/Nowhere",
+        "2026-11-30 18:05:00+99:99",
+        "9" * 2000,
+    ],
 )
 def test_what_is_no_date_is_named(tmp_path: Path, text: str) -> None:
     assert handed_in(tmp_path) is None
@@ -98,6 +109,9 @@ def test_a_time_that_cannot_be_read_is_said_and_the_marks_stay(
     folder = classroom(tmp_path / "class")
     (folder / "submitted" / "solved-0" / NAME / "timestamp.txt").write_text("tomorrow")
     assert cli.main(["grade", "--classroom", str(folder), "--student", "solved-0"]) == 1
-    assert "solved-0: not handled: its lateness: timestamp.txt holds 'tomorrow'" in capsys.readouterr().err
+    assert (
+        "solved-0: not handled: its lateness: timestamp.txt holds 'tomorrow'"
+        in capsys.readouterr().err
+    )
     with Gradebook(f"sqlite:///{folder}/gradebook.db") as gradebook:
         assert gradebook.find_submission(NAME, "solved-0").score == 10

@@ -2,20 +2,20 @@
 
 import os
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from nbgrader.api import SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import parse_utc
 
 from course import CourseError
 from course.grading.grader import Absent, Unreadable, opened
 from course.release import configuration
 
 FILE = "timestamp.txt"
-# What nbgrader's exchange writes: a date and time, and perhaps the name of a zone.
-DATE = re.compile(r"[0-9]{4}[0-9T:. +-]{6,36}Z?( [A-Za-z]+(/[A-Za-z_]+)?)?")
+# An ISO date and time, and perhaps a zone: what nbgrader's exchange writes, and `date -Is`.
+DATE = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?([A-Za-z/_]*|[+-][\d:]+)")
 
 
 def handed_in(folder: Path) -> datetime | None:
@@ -32,14 +32,27 @@ def handed_in(folder: Path) -> datetime | None:
     except Unreadable as error:
         raise CourseError(str(error)) from None
     try:
-        if not DATE.fullmatch(text):
-            raise ValueError
-        found: datetime = parse_utc(text)
-    except (ValueError, OverflowError):
+        return _utc(text)
+    except (ValueError, KeyError):  # ZoneInfo raises both
         raise CourseError(
             f"{FILE} holds {text!r}; a date such as 2026-11-30 18:05:00 UTC is wanted, or no file"
         ) from None
-    return found
+
+
+def _utc(text: str) -> datetime:
+    """The time without its zone, as the gradebook has it.
+
+    Not nbgrader's parse_utc, which takes "18:05 +0100" for a zone of 100 seconds.
+    """
+    if not (found := DATE.fullmatch(text)):
+        raise ValueError
+    when, zone = found.groups()
+    if zone[:1] in ("+", "-"):
+        at = datetime.fromisoformat(when + zone)
+    else:
+        utc = zone in ("", "Z", "UTC", "GMT")
+        at = datetime.fromisoformat(when).replace(tzinfo=UTC if utc else ZoneInfo(zone))
+    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 class LatePolicy:
