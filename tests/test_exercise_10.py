@@ -245,6 +245,18 @@ def test_a_choice_of_another_kind_is_told_which_task_and_what_is_wanted() -> Non
     assert "not a number" in said(lambda f, slope, theta0, *rest: theta0 * math.nan)
 
 
+def test_an_error_in_a_later_task_is_not_explained_by_the_first_ones() -> None:
+    """With the reference's own steps: known mistakes that end where it does shall not be named."""
+
+    def play(f: object, slope: object, theta0: Tensor, budget: int, eps: Tensor) -> Tensor:
+        if len(theta0) == 2:
+            raise RuntimeError("no more than one knob")
+        return WORKED["choose"](f, slope, theta0, budget, eps)
+
+    text = said(play, (*("grip",) * 4, "kerb grip"))
+    assert "no more than one knob" in text and "likely" not in text
+
+
 def test_a_hidden_choice_tells_its_hint_alone() -> None:
     with pytest.raises(CheckFailed) as failure, hidden("unseen", hint="Look again."):
         check_share(WRONG["stays_at_the_start"], drawn(0), at_least=0.7, known=CHOOSE)
