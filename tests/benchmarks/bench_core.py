@@ -218,14 +218,39 @@ def memory(field: str) -> float:
         return next(float(line.split()[1]) for line in lines if line.startswith(field)) / 1e3
 
 
+class HeapCounts(ctypes.Structure):
+    """glibc's struct mallinfo2."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks "
+        "keepcost".split()
+    ]
+
+
+def close_holes(libc: ctypes.CDLL) -> None:
+    """Take what lies free inside the heap, without touching it.
+
+    Else tensors would lie there, and what they had touched would count after they are freed: up to
+    8 MB, by chance of what was loaded before.
+    """
+    libc.mallinfo2.restype, libc.malloc.restype = HeapCounts, ctypes.c_void_p
+    libc.mallopt(M_MMAP_THRESHOLD, 1 << 25)
+    for size in (1 << k for k in range(24, 15, -1)):
+        arena = libc.mallinfo2().arena
+        while libc.mallinfo2().arena == arena:
+            libc.malloc(size)
+
+
 def peak(step: Step) -> float:
     """The most memory that two turns hold beyond what is held before, in MB."""
     noise._scratch.cache_clear()
     noise._places.cache_clear()
     gc.collect()
     libc = ctypes.CDLL(None)
-    libc.mallopt(M_MMAP_THRESHOLD, 1 << 17)  # what is freed is given back at once, and not counted
-    libc.malloc_trim(0)  # else memory that is free but kept would not be counted
+    close_holes(libc)
+    libc.mallopt(M_MMAP_THRESHOLD, 1 << 16)  # what is freed is given back at once, and not counted
+    libc.malloc_trim(0)
     before = memory("VmRSS")
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
