@@ -364,46 +364,47 @@ def test_cells_that_take_all_the_time_cost_the_answers_nothing(
     assert jail.alive()
 
 
-def test_a_second_notebook_has_a_persons_points_looked_at_again(tmp_path: Path) -> None:
+@pytest.fixture
+def looked_at(tmp_path: Path) -> Path:
+    """A classroom whose one written answer has its 2 points from a person."""
     require_jail()
     submit(tmp_path, "emmy", explained("It knew one slope."))
-    grade(tmp_path)
+    running.run(Options(tmp_path))
     with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
         found = book.find_grade("explain_the_fall", "landscapes", NAME, "emmy")
         found.manual_score, found.needs_manual_grade = 2.0, False
         book.db.commit()
+    return tmp_path
+
+
+def score_and_whether_it_waits(folder: Path) -> tuple[float, bool]:
+    with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
+        submission = book.find_submission(NAME, "emmy")
+        return submission.score, submission.needs_manual_grade
+
+
+def test_a_second_notebook_has_a_persons_points_looked_at_again(looked_at: Path) -> None:
     for text, waits in (("It knew one slope.", False), ("", True), ("", True)):
-        submit(tmp_path, "emmy", explained(text))
-        grade(tmp_path, "--fresh")
-        with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
-            submission = book.find_submission(NAME, "emmy")
-            assert (submission.score, submission.needs_manual_grade) == (12, waits)
+        submit(looked_at, "emmy", explained(text))
+        assert running.run(Options(looked_at, fresh=True)) == 0
+        assert score_and_whether_it_waits(looked_at) == (12, waits)
 
 
 def test_a_run_killed_before_the_gradebook_still_has_them_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    looked_at: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The journal has the second notebook, the gradebook not yet: the next run knows of both."""
-    require_jail()
-    submit(tmp_path, "emmy", explained("It knew one slope."))
-    grade(tmp_path)
-    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
-        found = book.find_grade("explain_the_fall", "landscapes", NAME, "emmy")
-        found.manual_score, found.needs_manual_grade = 2.0, False
-        book.db.commit()
-    submit(tmp_path, "emmy", explained("It knew two."))
+    submit(looked_at, "emmy", explained("It knew two."))
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(gradebook.Marks, "record", killed)
-        running.run(Options(tmp_path))
+        running.run(Options(looked_at))
     for _ in range(2):
-        grade(tmp_path)
-        with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
-            submission = book.find_submission(NAME, "emmy")
-            assert (submission.score, submission.needs_manual_grade) == (12, True)
+        assert running.run(Options(looked_at)) == 0
+        assert score_and_whether_it_waits(looked_at) == (12, True)
 
 
 def test_extra_credit_is_on_the_page_as_in_the_export(graded: Path) -> None:
