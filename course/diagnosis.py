@@ -313,7 +313,8 @@ def _products(own: Mapping[str, float], constants: Mapping[str, float]) -> Itera
     plain = {name: x for name, x in own.items() if OVER not in name}
     others = {name: x for name, x in constants.items() if OVER not in name}
     pairs = itertools.combinations(plain.items(), 2)
-    mixed = itertools.product(plain.items(), others.items())
+    whole = {name: x for name, x in plain.items() if not name.startswith("√")}
+    mixed = itertools.product(whole.items(), others.items())
     for (a, x), (b, y) in itertools.chain(pairs, mixed):
         yield f"{b} {a}", x * y
         yield f"{a}{OVER}{b}", x / y

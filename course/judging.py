@@ -213,6 +213,10 @@ def _to_tensor(value: object, wanted: Tensor, named: Named) -> str:
         fits = [isinstance(x, Tensor) and x.shape == wanted.shape for x in value]
         which = ORDINALS[fits.index(True)] if True in fits[: len(ORDINALS)] else "right"
         return f"A comma after return makes several results. Return the {which} one alone."
+    if isinstance(value, np.generic):
+        return (
+            f"numpy gave a number. Make a tensor of it: torch.tensor(x, {_dtype(named, wanted)})."
+        )
     if isinstance(value, int | float):
         like = _like(named, wanted, wanted.shape)
         start = (

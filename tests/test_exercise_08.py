@@ -102,8 +102,8 @@ def test_the_pictures_of_the_silent_bug_show_what_the_text_says() -> None:
     costs = names["episodes"](2.0 + 0.1 * names["noise"], names["wind"], 0 * names["wind"])[1]
     honest = rows(costs.mean(0).reshape(4000, 20), noise)
     assert near(honest, float(exact[-1]))
-    assert float(honest.std()) == pytest.approx(65, rel=0.15)
-    assert "reports 14 where the slope is 50.1" in TEXT and "the honest one has 65" in TEXT
+    assert float(honest.std()) == pytest.approx(60, abs=1.5)
+    assert "reports 14 where the slope is 50.1" in TEXT and "the honest one has 60" in TEXT
 
 
 def test_the_suspect_sees_no_slope_where_the_smoothed_cost_has_one() -> None:

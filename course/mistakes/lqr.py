@@ -42,9 +42,53 @@ def adds_the_feedback(
 def never_asks_for_stability(
     K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
 ) -> Tensor:
-    """You return a finite cost although the closed loop is unstable. The equation for P has a
-    solution there too, and it means nothing: ask for the spectral radius first."""
+    """You do not ask whether the closed loop is stable, or not in time: where an eigenvalue has an
+    absolute value of 1 or more, the cost is infinite. The equation for P may have a solution there,
+    and a cost of either sign, and it means nothing: ask for the spectral radius first."""
     return _cost(_solve((A - B @ K).T, Q + K.T @ R @ K), sigma, B, R, W)
+
+
+def calls_a_positive_cost_finite(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    cost = never_asks_for_stability(K, sigma, A, B, Q, R, W)
+    return cost if cost > 0 else _infinite()
+
+
+def calls_the_edge_stable(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    M = A - B @ K
+    if torch.linalg.eigvals(M).abs().max() > 1:
+        return _infinite()
+    return _cost(_solve(M.T, Q + K.T @ R @ K), sigma, B, R, W)
+
+
+# To the student these are one mistake.
+for _same in (calls_a_positive_cost_finite, calls_the_edge_stable):
+    _same.__doc__ = never_asks_for_stability.__doc__
+
+
+def asks_a_symmetric_matrix(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """You ask for the eigenvalues of a symmetric matrix: eigvalsh looks at one triangle of M alone.
+    M is not symmetric, so take torch.linalg.eigvals(M)."""
+    M = A - B @ K
+    if torch.linalg.eigvalsh(M).abs().max() >= 1:
+        return _infinite()
+    return _cost(_solve(M.T, Q + K.T @ R @ K), sigma, B, R, W)
+
+
+def multiplies_by_both_sides(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """You take kron(M.T, M), since M.T stands on the left of P and M on its right. Read row by row,
+    Mᵀ P M is kron(M.T, M.T) times P."""
+    M = A - B @ K
+    system = torch.eye(len(A) ** 2, dtype=A.dtype) - torch.kron(M.T, M)
+    P = torch.linalg.solve(system, (Q + K.T @ R @ K).flatten()).reshape(A.shape)
+    return _infinite() if _grows(M) else _cost(P, sigma, B, R, W)
 
 
 def asks_for_real_parts(
@@ -250,6 +294,31 @@ def takes_the_wind_for_the_covariance(
     return 2 * _bracket(K, P, A, B, R) @ (W + sigma**2 * B @ B.T)
 
 
+def takes_the_wind_alone(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """You multiply by W. The gradient has Sigma there, the covariance of the states in the long
+    run, in which W is what comes anew at each step: Sigma = W + M Sigma Mᵀ and so on."""
+    P, _ = _parts(K, sigma, A, B, Q, R, W)
+    return 2 * _bracket(K, P, A, B, R) @ W
+
+
+def forgets_the_actions_in_the_cost_ahead(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """In your P the actions cost nothing: it starts from Q + Kᵀ R K."""
+    _, Sigma = _parts(K, sigma, A, B, Q, R, W)
+    return 2 * _bracket(K, _solve((A - B @ K).T, Q), A, B, R) @ Sigma
+
+
+def multiplies_half_of_the_bracket(
+    K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
+) -> Tensor:
+    """In yours only Bᵀ P A is multiplied by Sigma. Put brackets round the difference."""
+    P, Sigma = _parts(K, sigma, A, B, Q, R, W)
+    return 2 * ((R + B.T @ P @ B) @ K - B.T @ P @ A @ Sigma)
+
+
 def turns_the_covariance_round(
     K: Tensor, sigma: float, A: Tensor, B: Tensor, Q: Tensor, R: Tensor, W: Tensor
 ) -> Tensor:
@@ -378,6 +447,18 @@ def multiplies_sums(states: Tensor, eps: Tensor, costs: Tensor, sigma: float) ->
     return -gathered / sigma
 
 
+def leaves_the_last_cost_out(states: Tensor, eps: Tensor, costs: Tensor, sigma: float) -> Tensor:
+    """Your last cost to go is 0. The last action is paid for, too: start the sum from the last
+    cost."""
+    to_go = _to_go(torch.cat((costs[:-1], torch.zeros_like(costs[-1:]))))
+    return -_weighed(to_go, eps, states) / sigma
+
+
+def sums_along_the_other_axis(states: Tensor, eps: Tensor, costs: Tensor, sigma: float) -> Tensor:
+    """You flip the steps and sum over the episodes. Time is the first axis: cumsum(0)."""
+    return -_weighed(costs.flip(0).cumsum(1).flip(0), eps, states) / sigma
+
+
 def skips_its_own_cost(states: Tensor, eps: Tensor, costs: Tensor, sigma: float) -> Tensor:
     """You weigh each score by the costs after its step. The action is paid for in its own step
     too: that cost contains aᵀ R a."""
@@ -479,6 +560,19 @@ def leaves_them_out_of_the_baseline(costs: Tensor, eps: Tensor, sigma: float) ->
     return _rows(costs - others, eps, sigma)
 
 
+def empties_the_expensive_rows(costs: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """Your baseline is right, and then the rows of the expensive episodes are set to 0. The slope
+    near the cliff is made of them: keep them."""
+    fine = costs < 5 * costs.median()
+    return _rows((costs - _others(costs)) * fine, eps, sigma)
+
+
+def subtracts_the_mean_of_the_cheap(costs: Tensor, eps: Tensor, sigma: float) -> Tensor:
+    """You subtract the mean of the cheap episodes. The mean of the *others* is asked for, of all
+    of them."""
+    return _rows(costs - costs[costs < 5 * costs.median()].mean(), eps, sigma)
+
+
 def has_no_baseline(costs: Tensor, eps: Tensor, sigma: float) -> Tensor:
     """Your rows have no baseline: subtract from each cost the mean of the others."""
     return _rows(costs, eps, sigma)
@@ -540,6 +634,10 @@ LQR_COST = Known(
     mistakes=[
         adds_the_feedback,
         never_asks_for_stability,
+        calls_a_positive_cost_finite,
+        calls_the_edge_stable,
+        asks_a_symmetric_matrix,
+        multiplies_by_both_sides,
         asks_for_real_parts,
         asks_for_a_norm,
         asks_the_open_loop,
@@ -565,6 +663,9 @@ LQR_GRAD = Known(
         forgets_the_two,
         forgets_the_covariance,
         takes_the_wind_for_the_covariance,
+        takes_the_wind_alone,
+        forgets_the_actions_in_the_cost_ahead,
+        multiplies_half_of_the_bracket,
         turns_the_covariance_round,
         turns_the_cost_round,
         forgets_action_noise_in_the_covariance,
@@ -586,6 +687,8 @@ PG_LQR = Known(
         subtracts_the_mean,
         multiplies_sums,
         skips_its_own_cost,
+        leaves_the_last_cost_out,
+        sums_along_the_other_axis,
         weighs_with_one_cost,
         sums_over_episodes,
         forgets_sigma_in_the_score,
@@ -605,6 +708,8 @@ GAIN_GRADIENT = Known(
         writes_zeros_for_those_who_fell,
         clips_the_costs,
         leaves_them_out_of_the_baseline,
+        empties_the_expensive_rows,
+        subtracts_the_mean_of_the_cheap,
         has_no_baseline,
         looks_at_itself,
         divides_the_others_by_n,
