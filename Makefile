@@ -25,7 +25,7 @@ test: lint
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 test-slow: $(INSTALLED)
-	.venv/bin/pytest -m slow
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 lint: $(INSTALLED)
 	.venv/bin/ruff check .

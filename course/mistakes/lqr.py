@@ -86,9 +86,11 @@ def multiplies_by_both_sides(
     """You take kron(M.T, M), since M.T stands on the left of P and M on its right. Read row by row,
     Mᵀ P M is kron(M.T, M.T) times P."""
     M = A - B @ K
+    if _grows(M):
+        return _infinite()
     system = torch.eye(len(A) ** 2, dtype=A.dtype) - torch.kron(M.T, M)
     P = torch.linalg.solve(system, (Q + K.T @ R @ K).flatten()).reshape(A.shape)
-    return _infinite() if _grows(M) else _cost(P, sigma, B, R, W)
+    return _cost(P, sigma, B, R, W)
 
 
 def asks_for_real_parts(
