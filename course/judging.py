@@ -122,17 +122,19 @@ def _too_little(
     mean, n = sum(shares) / len(shares), len(shares)
     worst = sorted(range(n), key=shares.__getitem__)[:WORST_SHOWN]
     listed = ", ".join(f"{tasks[i]} {shares[i]:.2f}" for i in worst)
+    digits = 2 if f"{mean:.2f}" != f"{at_least:.2f}" else 4
     rows = [
         (
             "gained",
-            f"{mean:.2f} of what there is, on average over {n} tasks; least of all: {listed}",
+            f"{mean:.{digits}f} of what there is, on average over {n} tasks; least of all: "
+            f"{listed}",
         ),
         ("expected", f"at least {at_least:g}; 0 is the start, 1 the best there is"),
     ]
     hint = "Print what one task gives you, step by step, and see whether the values rise at all."
-    if 2 * mean > at_least:
+    if mean > 0 and max(shares) >= at_least:
         hint = (
-            "Most of it is there. Play the tasks named above alone, and see where you end in them: "
+            "Part of it is there. Play the tasks named above alone, and see where you end in them: "
             "short of the top, beyond an edge, or on a lower hill?"
         )
     elif mean < 0:

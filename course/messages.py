@@ -7,11 +7,13 @@ import textwrap
 import traceback
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
+COURSE = Path(__file__).resolve().parent
 WIDTH = 92  # of a message, in characters: what fits into a notebook beside its file list
 NUMBERS_SHOWN = 5
 REPR = reprlib.Repr()  # survives a __repr__ that raises
@@ -71,7 +73,8 @@ REMEDIES = {
     r"^'dict' object has no attribute": "A dictionary is asked in brackets: params['mu'].",
     r"does not require grad": (
         "Nothing here was differentiable: call requires_grad_() on a copy of the point before you "
-        "compute the value. A function of comparisons alone has no graph, and its gradient is 0."
+        "compute the value, and keep float(), item() and torch.tensor() out of it. A function of "
+        "comparisons alone, or of a machine that returns plain numbers, has no graph."
     ),
     r"backward through the graph a second": (
         "The graph is gone after one backward or autograd.grad: compute the value anew."
@@ -176,8 +179,9 @@ def show_error(error: Exception) -> str:
     """The exception, and the last line of the student's own code that it came through."""
     line = getattr(error, "line", None)  # known where the function ran elsewhere
     if line is None:
-        frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the check's call
-        own = [frame for frame in frames if frame.filename == frames[0].filename]
+        frames = traceback.extract_tb(error.__traceback__)
+        others = [f for f in frames if not Path(f.filename).is_relative_to(COURSE)]
+        own = [frame for frame in others if frame.filename == others[0].filename]
         line = own[-1].line if own else ""
     where = f"in your line: {line}" if line else ""
     text = ": ".join(filter(None, [type(error).__name__, str(error)]))

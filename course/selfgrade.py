@@ -13,7 +13,7 @@ from course.grading.source import Exercise, load
 from course.release import exercises, find
 from course.selfcheck import notebooks, read
 
-WRITTEN = "Written answers: compare yours with the one in solutions/."
+WRITTEN = "Written answers are read by a person; in solutions/ is one to compare yours with."
 UNDISCLOSED = "Of the hidden tests you see the names and the hints."
 
 

@@ -255,6 +255,14 @@ def test_an_error_in_a_later_task_is_not_explained_by_the_first_ones() -> None:
 
     text = said(play, (*("grip",) * 4, "kerb grip"))
     assert "no more than one knob" in text and "likely" not in text
+    assert 'in your line: raise RuntimeError("no more than one knob")' in text
+
+
+def test_a_share_that_is_missed_by_a_hair_is_shown_with_more_digits() -> None:
+    task = drawn(0)[0]
+    task.share = lambda theta: 0.69996  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed, match=r"gained +0\.7000 of what there is"):
+        check_share(lambda *given: given[2].clone(), [task], at_least=0.70001, known=CHOOSE)
 
 
 def test_a_hidden_choice_tells_its_hint_alone() -> None:

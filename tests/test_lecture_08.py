@@ -397,7 +397,9 @@ def test_the_average_of_two_perfect_gains() -> None:
     assert "*ρ* = **0.00** · cost of a step **34.2**" in readout(figure, share=0, p=4)
     assert "*ρ* = **2.00** · cost of a step **∞**" in readout(figure, share=0.5, p=4)
     assert "*ρ* = **0.00** · cost of a step **34.2**" in readout(figure, share=1, p=4)
-    assert says("two places of cost 34, for $p = 4$, it is infinite") and says("doubles in every step")
+    assert says("two places of cost 34, for $p = 4$, it is infinite") and says(
+        "doubles in every step"
+    )
     far = descents.PAIR.A - matrix([[0.0, 5.0], [5.0, 0.0]])
     assert float(descents.PAIR.radius(far)) == pytest.approx(5) and says("it grows fivefold")
     assert float(descents.PAIR.optimum.cost) == pytest.approx(3.09, abs=0.005)

@@ -229,6 +229,13 @@ def measures_each_coordinate(
     return _guarded(first, zero, tolerance, radius, (first.mean(0) - zero.mean(0)).abs())
 
 
+def compares_the_lengths(first: Tensor, zero: Tensor, tolerance: float, radius: float) -> Tensor:
+    """Your B is the difference of two lengths. Two vectors of one length may point anywhere: B is
+    the length of the difference of the means."""
+    apart = (first.mean(0).norm() - zero.mean(0).norm()).abs()
+    return _guarded(first, zero, tolerance, radius, apart)
+
+
 def takes_all_or_nothing(first: Tensor, zero: Tensor, tolerance: float, radius: float) -> Tensor:
     """You give up the slopes where the weight by variances is too large for the guard. Take as much
     of them as the guard allows: the smaller of the two."""
@@ -477,8 +484,8 @@ def returns_a_noisy_point(
 def forgets_the_budget(
     f: Function, slope: Function, theta0: Tensor, budget: int, eps: Tensor
 ) -> Tensor:
-    """You take `budget` steps of many tries each. The budget counts tries: with 20 in a step
-    there are a twentieth as many steps."""
+    """You ask for more tries than there are. Each row given to f, and each given to slope, is one:
+    with 20 of them in a step there are a twentieth as many steps."""
     theta = theta0
     for _round in range(budget):
         values = f(theta + 0.5 * eps[:20])
@@ -631,6 +638,7 @@ GUARDED_ALPHA = Known(
         adds_up_standard_deviations,
         pools_the_coordinates,
         measures_each_coordinate,
+        compares_the_lengths,
         takes_all_or_nothing,
     ),
 )

@@ -46,7 +46,7 @@ def wave(x: Tensor, z: float) -> Tensor:
 
 
 LANDSCAPES: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "a jump": step, "a steep ramp": ramp, "waves": wave
+    "a jump": step, "a short ramp": ramp, "waves": wave
 }  # fmt: skip
 
 
