@@ -271,8 +271,8 @@ def sliders(figure: Locator) -> list[str]:
 
 
 every_figure = pytest.mark.parametrize("figure", EACH, ids="-".join, indirect=True)
-# All by keys, and the first lecture's by hand; the others by hand are minutes.
-every_figure_by_hand = pytest.mark.parametrize(
+# The first lecture's in `make test`; those of the others are minutes.
+every_figure_in_turn = pytest.mark.parametrize(
     "figure",
     [
         pytest.param(one, marks=[pytest.mark.slow] * (one[0] != "01_landscapes"), id="-".join(one))
@@ -326,7 +326,7 @@ def dark(page: Page) -> Iterator[None]:
         page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
 
 
-@every_figure_by_hand
+@every_figure_in_turn
 def test_a_mouse_takes_every_slider_to_its_ends_and_middle(figure: Locator) -> None:
     for name in sliders(figure):
         figure.locator("[data-control=reset]").click()
@@ -346,7 +346,7 @@ def test_a_mouse_takes_every_slider_to_its_ends_and_middle(figure: Locator) -> N
         assert len(seen) == 3, f"{name} shows the same at different values"
 
 
-@every_figure
+@every_figure_in_turn
 def test_keys_take_every_slider_to_its_ends(figure: Locator) -> None:
     for name in sliders(figure):
         slider = figure.locator(f"input[data-control={name}]")
@@ -377,7 +377,7 @@ def test_arrows_take_one_step_and_with_shift_ten(lecture: Page) -> None:
         assert seen == pytest.approx(low + steps * step, abs=0.51 * step), key
 
 
-@every_figure
+@every_figure_in_turn
 def test_every_button_does_something(figure: Locator) -> None:
     for name in figure.locator("button").evaluate_all("all => all.map(n => n.dataset.control)"):
         if name in ("reset", "play"):
@@ -391,7 +391,7 @@ def test_every_button_does_something(figure: Locator) -> None:
         assert look(figure) != before, name
 
 
-@every_figure
+@every_figure_in_turn
 def test_play_runs_to_the_end(figure: Locator) -> None:
     """Without motion, so at once; with it, `test_gradient_ascent_is_stepped_played_...`."""
     play = figure.locator("button[data-control=play]")
