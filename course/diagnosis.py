@@ -84,6 +84,8 @@ def _factor(got: Tensor, wanted: Tensor, named: Named, within: float) -> Differe
     factor = float((got * wanted).sum() / (wanted * wanted).sum())
     if not close(got, factor * wanted, within * (1 + abs(factor))):
         return _factor_of_each(got, wanted, named, within)
+    if f"{factor:.4g}" == "1":  # off by little more than the tolerance
+        return None
     tolerance = 2 * within * (1 + abs(factor)) / size
     names = name_number(factor, named, tolerance, pairs=_many(wanted))
     if not names and not _many(wanted):

@@ -302,7 +302,8 @@ def _marked(after: tuple, before: tuple) -> Problem | None:
     """Whether an argument was made to collect slopes: another call would add to them."""
     for now, then in zip(after, before, strict=True):
         if isinstance(now, Tensor) and isinstance(then, Tensor):
-            if now.requires_grad and not then.requires_grad:
+            left = now.is_leaf and now.grad is not None
+            if (now.requires_grad or left) and not then.requires_grad:
                 hint = (
                     "It called requires_grad_() on its argument, where slopes add up from call to "
                     "call: make a copy first, x.detach().clone().requires_grad_()."

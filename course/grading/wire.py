@@ -398,7 +398,7 @@ class Endpoint:
         reply: dict = {"do": "return", "value": encoded(encoder, value)}
         if not identical((args, kwargs), self._arguments(request.get("tree"), before)):
             reply["changed"] = encoded(encoder, (args, kwargs))
-        marked = [i for i, x in enumerate(tensors) if getattr(x, "requires_grad", False)]
+        marked = [i for i, x in enumerate(tensors) if isinstance(x, Tensor) and _collects(x)]
         if marked:
             reply["marked"] = marked
         return reply, encoder.tensors
@@ -515,6 +515,11 @@ def _written(mine: object, after: object) -> object:
         write_back(mine, after)
         return mine
     return after
+
+
+def _collects(x: Tensor) -> bool:
+    """Whether a tensor that arrived without one was made to collect a slope, or holds one."""
+    return x.requires_grad or (x.is_leaf and x.grad is not None)
 
 
 def _picked(tensors: Sequence, which: object) -> list[Tensor]:

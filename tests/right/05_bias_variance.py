@@ -19,7 +19,7 @@ def bias_by_loops(estimator, truth, eps):
 
 def bias_by_numpy(estimator, truth, eps):
     means = np.stack([estimator(noise).numpy().mean(0) for noise in eps])
-    error = means.std(0, ddof=1) / np.sqrt(len(means))
+    error = means.std(0, ddof=1) / len(means) ** 0.5
     return torch.from_numpy(means.mean(0)) - truth, torch.from_numpy(error)
 
 

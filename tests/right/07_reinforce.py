@@ -76,7 +76,7 @@ def log_prob_by_numpy(actions, mean, sigma):
     z = (actions.numpy() - mean.numpy()) / sigma
     k = z.shape[-1]
     found = -0.5 * np.square(z).sum(axis=2) - k * np.log(sigma) - 0.5 * k * np.log(2 * np.pi)
-    return torch.from_numpy(found)
+    return torch.from_numpy(found).to(actions.dtype)
 
 
 def log_prob_of_the_density(actions, mean, sigma):

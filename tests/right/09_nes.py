@@ -103,7 +103,8 @@ def update_by_numpy(theta, scalars, seed, generation, noise, sigma, lr):
     pairs = sorted(scalars.items())
     eps = np.array([noise(seed, generation, worker, len(theta)).numpy() for worker, _ in pairs])
     sent = np.array([number for _, number in pairs])
-    return theta + lr * torch.from_numpy((sent[:, None] * eps).mean(0)) / (2 * sigma)
+    step = torch.from_numpy((sent[:, None] * eps).mean(0)).to(theta.dtype)
+    return theta + lr * step / (2 * sigma)
 
 
 def update_by_exact_sums(theta, scalars, seed, generation, noise, sigma, lr):
