@@ -267,13 +267,18 @@ def _form(
             headline, closer=lambda: compare_shapes(got.double(), wanted.double(), named, within)
         )
     if got.dtype != wanted.dtype:
-        new = f"torch.tensor(out, {_dtype(named, wanted)})"
-        hint = f"Give a new tensor the dtype of the argument: {new}, and torch.zeros likewise."
+        like = _like(named, wanted)
+        hint = (
+            f"A new tensor is told its dtype: torch.zeros(..., {_dtype(named, wanted)}). Leave out "
+            f".float() and .double(), or end with out.to({like or 'x'}.dtype)."
+        )
         kinds = [str(x.dtype).removeprefix("torch.") for x in (got, wanted)]
         shown = [f"{show(x)}, {kind}" for x, kind in zip((got, wanted), kinds, strict=True)]
         rows = list(zip(("returned", "expected"), shown, strict=True))
         return Problem(
-            f"wrong dtype: {kinds[0]}; {kinds[1]} is expected, as in the input", hint, rows
+            f"wrong dtype: {kinds[0]}; {kinds[1]} is expected{', as in the input' * bool(like)}",
+            hint,
+            rows,
         )
     return None
 

@@ -38,7 +38,7 @@ REMEDIES = {
         "A number under a root is negative, or one in an arccos is larger than 1."
     ),
     r"must be Tensor, not (float|int)": (
-        "The functions of torch take tensors. For a number there is math.cos and its like."
+        "The functions of torch take tensors. For a number there are math.cos, math.log and so on."
     ),
     r"shapes cannot be multiplied|inconsistent tensor size|of batch2 tensor": (
         "In a product x @ y the columns of x are as many as the rows of y. Look at the order, and "
@@ -105,6 +105,13 @@ REMEDIES = {
     r"^No module named": "When it is graded there are torch, numpy and Python's own modules.",
     r"^name '\w+' is not defined": (
         "Is it spelled as in the first line of the function? If a cell above defines it, run that."
+    ),
+    r"can't multiply sequence by non-int": (
+        "A function that returns a pair returns two things at once: first, second = f(...)."
+    ),
+    r"^'(float|int)' object has no attribute": (
+        "This is a plain number, and plain numbers go with tensors as they are: no .shape, no "
+        ".expand_as."
     ),
     r"division by zero": "A number that can be 0 is divided by: look at the inputs of this call.",
     r"maximum recursion depth": "The function calls itself without end.",

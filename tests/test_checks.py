@@ -394,7 +394,7 @@ def test_both_dtypes_are_shown() -> None:
     assert (
         "returned tensor([0.25, 1., 4.]), float32 expected tensor([0.25, 1., 4.]), float64" in text
     )
-    assert "torch.tensor(out, dtype=theta.dtype)" in text
+    assert "torch.zeros(..., dtype=theta.dtype)" in text and "out.to(theta.dtype)" in text
 
 
 def test_an_error_without_text_has_no_empty_place() -> None:

@@ -345,7 +345,7 @@ def test_what_are_no_rows_is_said_before_any_statistics() -> None:
 @pytest.mark.parametrize(
     ("raises", "says"),
     [
-        (lambda x: torch.cos(1.0), "For a number there is math.cos"),
+        (lambda x: torch.cos(1.0), "For a number there are math.cos"),
         (lambda x: torch.ones(7) * torch.ones(7, 3), "values[:, None]"),
         (lambda x: torch.einsum("ij,jk->ik", torch.ones(2, 3), torch.ones(2, 3)), "Two shapes"),
         (lambda x: torch.stack([x, x[:1]]), "of one shape along a new axis"),

@@ -42,7 +42,9 @@ def squeeze(text: str | None) -> str:
 
 def test_a_hidden_test_shows_its_name_and_hint_and_no_numbers() -> None:
     def ignores_gravity(v, t, x_w, h, g):
-        return BallWall(v, t, x_w, h, 9.81).angles
+        k = 9.81 * x_w**2 / (2 * v**2)
+        roots = [x_w + sign * math.sqrt(x_w**2 - 4 * k * (h + k)) for sign in (-1, 1)]
+        return *(math.atan(root / (2 * k)) for root in roots), math.acos(x_w / (v * t))
 
     outcomes = run(SOLUTION, {"wall_angles": ignores_gravity})
     failed = {test: str(error) for test, error in outcomes.items() if error}

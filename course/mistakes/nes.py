@@ -182,7 +182,7 @@ def spans_two(values: Tensor) -> Tensor:
 
 
 def puts_the_best_last(values: Tensor) -> Tensor:
-    """Your weights have the wrong sign: the best child gets the largest weight."""
+    """Your weights have the wrong sign: the best child is to get the largest weight."""
     return -_spread(_places(values), values)
 
 
