@@ -86,7 +86,7 @@ def balance(weights: WeightsOf | None = None) -> Figure:
             },
             readout=[
                 f"after iteration **{k}**",
-                [f"**{TAU * t:.1f} s**" for t in range(CART.horizon + 1)],
+                [f"**{TAU * t:.1f} s**" for t in FRAMES.tolist()],
                 "stays up for **10 s**" if length == CART.horizon
                 else f"falls after **{TAU * length:.1f} s**",
                 f"in the end **{learnt.score:.0f}** of 500, mean of {TEST} fresh episodes",
